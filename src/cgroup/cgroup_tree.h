@@ -1,0 +1,55 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cgroup/hierarchies.h"
+#include "model/observation.h"
+#include "model/tree.h"
+
+namespace treeline {
+
+/// A tree of real cgroups in every usable hierarchy, made through libcgroup. Below each hierarchy's base it owns one
+/// group, `owner` (see run_group.h), and in it the tree's nodes by their paths. The owner group itself has no
+/// limit and, where there is a cpu controller, the greatest weight, so that work outside Treeline cannot starve
+/// the tree. The destructor tears all of it down; errors there are logged to stderr.
+class CgroupTree {
+ public:
+  /// Makes the groups (no limits yet; v1 cpusets get their parent's cpus and mems, since they start empty and
+  /// take no task before). On failure nothing is left.
+  static Result<CgroupTree> create(const Hierarchies& hierarchies, std::string owner, const Tree& tree);
+  CgroupTree(CgroupTree&&) noexcept;
+  CgroupTree& operator=(CgroupTree&&) noexcept;
+  ~CgroupTree();
+
+  /// Writes one file of a node through libcgroup and returns the errno of the write (0: taken).
+  int write(NodeId node, const KnobWrite& write);
+  /// The text of the file that `write` concerns, normalized (model/knob.h).
+  Result<std::string> read(NodeId node, const KnobWrite& write) const;
+
+  /// Moves a process (that has one thread still) into the node, in every hierarchy.
+  Result<void> attach(pid_t pid, NodeId node);
+  /// The same in the hierarchy of one controller only.
+  Result<void> attach(pid_t pid, NodeId node, Controller controller);
+
+  /// Folder of the node in the controller's hierarchy, for descriptors that are opened once.
+  std::string path(NodeId node, Controller controller) const;
+  const Hierarchies& hierarchies() const;
+  KnobContext knob_context(Controller controller) const;
+  void set_device(std::string device);  ///< "major:minor" for io knobs.
+
+  /// Ends every process in the tree (v2: cgroup.kill; v1: thaw, pids.max=0, SIGKILL until empty) and removes all
+  /// groups, children first. Infrastructure error if something is left at the deadline.
+  Result<void> destroy(std::chrono::milliseconds deadline = std::chrono::seconds(10));
+
+ private:
+  struct Impl;
+  explicit CgroupTree(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace treeline

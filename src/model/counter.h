@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "model/knob.h"
+
+namespace treeline {
+
+/// What the kernel reports of a cgroup. Values are cumulative or instantaneous as `CounterInfo` says.
+enum class Counter : uint8_t {
+  CpuUsageNs,
+  CpuPeriods,
+  CpuThrottled,
+  CpuThrottledNs,
+  CpuBursts,
+  CpuBurstNs,
+  MemoryCurrent,
+  MemoryPeak,
+  MemoryMaxEvents,
+  MemoryOomKills,
+  MemoryAnon,
+  MemoryFile,
+  MemoryShmem,
+  MemoryKernel,
+  PidsCurrent,
+  PidsPeak,
+  PidsMaxEvents,
+  IoReadBytes,
+  IoWriteBytes,
+  IoReadOps,
+  IoWriteOps,
+  FreezerState,  ///< 0 thawed, 1 freezing, 2 frozen.
+};
+
+struct CounterFile {
+  std::string_view file;  ///< Empty: this version does not offer the counter.
+  std::string_view key;   ///< First word of the line that holds it; empty: the file is one number.
+  int64_t scale = 1;      ///< Multiplies the text's number to get the counter's unit.
+};
+
+struct CounterInfo {
+  Counter counter;
+  std::string_view name;  ///< Key in JSON; ends in its unit where it has one.
+  Controller controller_v1;
+  Controller controller_v2;
+  CounterFile v1;
+  CounterFile v2;
+  bool cumulative;  ///< Never decreases while the group lives.
+  bool subtree;     ///< Includes descendants (on both versions).
+};
+
+std::span<const CounterInfo> counter_table();
+const CounterInfo& counter_info(Counter counter);
+std::optional<Counter> counter_from_name(std::string_view name);
+
+/// Only counters that could be read are present.
+using Counters = std::map<Counter, int64_t>;
+
+inline std::optional<int64_t> get(const Counters& counters, Counter counter) {
+  const auto found = counters.find(counter);
+  return found == counters.end() ? std::nullopt : std::optional<int64_t>(found->second);
+}
+
+}  // namespace treeline

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/counter.h"
+#include "model/machine_facts.h"
+#include "model/scenario.h"
+
+namespace treeline {
+
+/// All instants are ns since the scenario's common start (CLOCK_MONOTONIC); negative before it.
+struct Sample {
+  int64_t at_ns = 0;
+  Counters counters;
+  bool operator==(const Sample&) const = default;
+};
+
+/// A limit as it was set and as it reads back.
+struct Readback {
+  Knob knob = Knob::CpuMax;
+  std::string file;
+  std::string read;       ///< Normalized text (model/knob.h); "" if unreadable.
+  int write_errno = 0;
+  bool operator==(const Readback&) const = default;
+};
+
+struct NodeObservation {
+  std::vector<Readback> readbacks;
+  Counters before;  ///< After the tree was set up, before any worker was attached.
+  Counters after;   ///< After all workers have stopped or been held still: see Observation::final_at_ns.
+  Counters drained; ///< After every worker has exited and been reaped (charges gone away).
+  std::vector<Sample> series;
+  bool operator==(const NodeObservation&) const = default;
+};
+
+struct ProbeObservation {
+  int write_errno = 0;     ///< 0 if the kernel took the write. The first refusal where a knob is several files.
+  std::string read_before; ///< Texts of the knob's files joined by ' '.
+  std::string read_after;  ///< The same after the probe's write (before the old value is put back).
+  bool operator==(const ProbeObservation&) const = default;
+};
+
+enum class WorkerEnd : uint8_t {
+  Finished,    ///< Did all it had to do and exited 0.
+  Stopped,     ///< Ran until the deadline or the executor's stop signal.
+  OomKilled,   ///< SIGKILL that the executor did not send, and the kernel counted or logged an OOM kill.
+  Killed,      ///< Died of another signal.
+  Failed,      ///< Reported an error: see first_errno.
+  NotStarted,  ///< Could not be forked or attached: see first_errno.
+};
+
+/// A worker's own account of itself: witnesses that do not come from cgroup files.
+struct WorkerSample {
+  int64_t at_ns = 0;
+  int64_t cpu_ns = 0;      ///< Of all its threads, by CLOCK_PROCESS_CPUTIME_ID or /proc/PID/stat + children.
+  int64_t progress = 0;    ///< Loop iterations, pages touched, blocks moved or forks tried.
+  int64_t rss_bytes = 0;   ///< /proc/PID/status: VmRSS.
+  bool operator==(const WorkerSample&) const = default;
+};
+
+struct WorkerObservation {
+  WorkerEnd end = WorkerEnd::NotStarted;
+  int exit_status = 0;       ///< As from waitpid.
+  int first_errno = 0;
+  std::string first_error;   ///< The operation that failed.
+  int64_t started_ns = 0;    ///< First instruction after the common start.
+  int64_t settled_ns = -1;   ///< When it settled; -1: never.
+  int64_t ended_ns = 0;      ///< When it was reaped.
+  int64_t user_ns = 0;       ///< rusage from wait4, children included.
+  int64_t system_ns = 0;
+  int64_t cpu_clock_ns = 0;  ///< Own CLOCK_PROCESS_CPUTIME_ID at its last report (children excluded).
+  int64_t progress = 0;
+  int64_t bytes_touched = 0;
+  int64_t bytes_moved = 0;
+  int64_t io_ops = 0;
+  int64_t forks_ok = 0;
+  int64_t forks_refused = 0;  ///< With EAGAIN.
+  int64_t max_rss_bytes = 0;
+  int64_t held_rss_bytes = 0; ///< VmRSS read while settled and held; 0 if never.
+  int64_t voluntary_switches = 0;
+  int64_t involuntary_switches = 0;
+  int64_t run_delay_ns = -1;  ///< /proc/PID/schedstat; -1: this kernel does not offer it.
+  IdSet cpus_seen;            ///< CPUs on which its threads found themselves, sampled in its loop.
+  std::string cpus_allowed;   ///< /proc/PID/status: Cpus_allowed_list while it ran.
+  std::vector<WorkerSample> series;
+  bool operator==(const WorkerObservation&) const = default;
+};
+
+/// When an action really happened and what the kernel answered.
+struct ActionObservation {
+  int64_t started_ns = 0;
+  int64_t completed_ns = -1;  ///< Freeze: when the state read FROZEN; Thaw: when it read THAWED; -1: never.
+  int write_errno = 0;
+  /// Progress of each worker (by index) when the action had completed. For Thaw: just before the write.
+  std::vector<int64_t> progress;
+  bool operator==(const ActionObservation&) const = default;
+};
+
+/// The outside world in the window, per CPU: how much of it was not the kernel's to give.
+struct CpuNoise {
+  int cpu = 0;
+  /// The longest time that this CPU ran nothing at all on behalf of its highest-priority thread: greatest
+  /// lateness of a 1 ms SCHED_FIFO timer. A tick can be that late (hypervisor, SMI, interrupts off).
+  int64_t max_gap_ns = 0;
+  int64_t steal_ns = 0;  ///< /proc/stat, over the window.
+  int64_t idle_ns = 0;   ///< idle + iowait
+  int64_t busy_ns = 0;   ///< All the rest but steal.
+  bool operator==(const CpuNoise&) const = default;
+};
+
+struct KernelHealth {
+  int64_t taint_before = 0;
+  int64_t taint_after = 0;
+  bool log_readable = false;
+  std::vector<std::string> log;  ///< New kernel log lines of the run, without time stamps, OOM reports included.
+  bool operator==(const KernelHealth&) const = default;
+};
+
+/// Everything measured in one run of one scenario; indices match the scenario's.
+struct Observation {
+  MachineFacts machine;
+  int64_t first_attach_ns = 0;  ///< Before the first worker was attached.
+  int64_t final_at_ns = 0;      ///< When NodeObservation::after was complete. T = final_at − first_attach.
+  int64_t window_ns = 0;        ///< From the common start to the stop order.
+  int64_t overhead_ns = 0;      ///< Wall time of the run outside that window.
+  bool noise_is_realtime = false;  ///< The noise monitors got SCHED_FIFO.
+  int running_tasks = 0;        ///< Most runnable tasks on the host seen in the window (/proc/loadavg).
+  std::vector<NodeObservation> nodes;
+  std::vector<WorkerObservation> workers;
+  std::vector<ActionObservation> actions;
+  std::vector<ProbeObservation> probes;
+  std::vector<CpuNoise> noise;
+  KernelHealth health;
+  bool operator==(const Observation&) const = default;
+};
+
+}  // namespace treeline

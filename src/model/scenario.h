@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/error.h"
+#include "model/tree.h"
+#include "model/workload.h"
+
+namespace treeline {
+
+/// Version of the JSON schema of scenario, observation and counterexample files.
+inline constexpr int kSchemaVersion = 1;
+
+/// Where workloads were put. Recorded for the reader; the workers say what really runs where.
+struct Strategy {
+  enum class Kind : uint8_t { LeavesOnly, AllNodes, Random, Depth, Custom };
+  Kind kind = Kind::LeavesOnly;
+  int percent = 0;     ///< Random: the chance of each node.
+  int depth = 0;       ///< Depth: the one depth.
+  std::string custom;  ///< Custom: name of the predicate.
+  bool operator==(const Strategy&) const = default;
+};
+std::string describe(const Strategy& strategy);
+
+/// One process (with its threads and children) in one node.
+struct Worker {
+  NodeId node = kRoot;
+  Workload workload;
+  bool operator==(const Worker&) const = default;
+};
+
+/// Something that happens `at_us` after the common start.
+struct Action {
+  enum class Kind : uint8_t { Freeze, Thaw };
+  int64_t at_us = 0;
+  Kind kind = Kind::Freeze;
+  NodeId node = kRoot;
+  bool operator==(const Action&) const = default;
+};
+
+/// One write that is tried after the tree stands and before any worker starts, to see whether the kernel takes
+/// it. What it must answer is the oracle's business (oracle/rules.h). The executor writes the old value back.
+struct Probe {
+  NodeId node = kRoot;
+  Knob knob = Knob::CpuMax;
+  KnobValue value;
+  bool operator==(const Probe&) const = default;
+};
+
+/// How long to measure. With `until_settled` the run ends as soon as every worker that settles has settled
+/// (and no other kind is there); `length_us` is then only the deadline.
+struct Window {
+  int64_t length_us = 200'000;
+  bool until_settled = false;
+  int64_t sample_every_us = 10'000;
+  bool operator==(const Window&) const = default;
+};
+
+inline constexpr int kMaxWorkers = 256;
+inline constexpr int64_t kMaxWindowUs = 60'000'000;
+
+/// What a machine must offer to run the scenario.
+struct Requirements {
+  int cpus = 1;
+  int64_t memory_bytes = 64 << 20;  ///< Free memory that the workers may take together.
+  bool block_device = false;
+  bool operator==(const Requirements&) const = default;
+};
+
+/// A test case: a value that says all that is run and nothing of how it came out.
+struct Scenario {
+  Tree tree;
+  Strategy strategy;
+  std::vector<Worker> workers;
+  std::vector<Action> actions;
+  std::vector<Probe> probes;
+  Window window;
+  Requirements requirements;
+  bool operator==(const Scenario&) const = default;
+};
+
+/// Structural faults (indices, names, order, ranges) with their JSON path; empty if the scenario is valid.
+/// Everything that the executor and the oracle take for granted is checked here.
+struct Fault {
+  std::string json_path;
+  std::string message;
+};
+std::vector<Fault> validate(const Scenario& scenario);
+
+/// The tree drawn with box characters, one line a node: limits, workers, and actions below it.
+/// `notes[i]`, if given, is appended to node i's line (the violating node's bound and observed value).
+std::string draw(const Scenario& scenario, const std::vector<std::string>& notes = {});
+
+/// The measure by which shrinking makes progress, compared lexicographically: nodes, actions + probes,
+/// workers, limits, then the digits needed to write all numbers down. Strictly smaller at every shrink step.
+struct Size {
+  int nodes = 0;
+  int actions = 0;
+  int workers = 0;
+  int limits = 0;
+  int64_t detail = 0;
+  auto operator<=>(const Size&) const = default;
+};
+Size size_of(const Scenario& scenario);
+
+}  // namespace treeline

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/knob.h"
+
+namespace treeline {
+
+/// Index into Tree::nodes. The root is 0.
+using NodeId = int;
+inline constexpr NodeId kRoot = 0;
+inline constexpr NodeId kNoParent = -1;
+
+struct Node {
+  std::string name;
+  NodeId parent = kNoParent;
+  Limits limits;
+  bool operator==(const Node&) const = default;
+};
+
+/// Longest name, deepest tree and most nodes that a scenario file may have.
+inline constexpr int kMaxNameLength = 32;
+inline constexpr int kMaxDepth = 32;
+inline constexpr int kMaxNodes = 512;
+
+/// A rooted tree of cgroups. Invariant of a valid tree: nodes[0] is the only root, each parent precedes its
+/// children, sibling names are unique and legal. (JSON refuses anything else.)
+struct Tree {
+  std::vector<Node> nodes;
+  bool operator==(const Tree&) const = default;
+
+  int size() const { return static_cast<int>(nodes.size()); }
+  const Node& operator[](NodeId id) const { return nodes[static_cast<size_t>(id)]; }
+  Node& operator[](NodeId id) { return nodes[static_cast<size_t>(id)]; }
+
+  /// Depth of the root is 0.
+  int depth(NodeId id) const;
+  int max_depth() const;
+  std::vector<NodeId> children(NodeId id) const;
+  bool is_leaf(NodeId id) const;
+  /// From the node itself up to the root.
+  std::vector<NodeId> lineage(NodeId id) const;
+  /// The node itself and all its descendants, parents first.
+  std::vector<NodeId> subtree(NodeId id) const;
+  bool is_in_subtree(NodeId id, NodeId top) const;
+  /// Names joined by '/', from the root's own name: "t/a/b".
+  std::string path(NodeId id) const;
+};
+
+/// Letters, digits, '_' and '-', at most kMaxNameLength: a name that libcgroup, the shell and the kernel agree
+/// on and that cannot be a control file's name or leave its parent ("..", "a/b").
+bool is_legal_name(std::string_view name);
+
+}  // namespace treeline
