@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,27 +21,35 @@ namespace treeline {
 class CgroupTree {
  public:
   /// Makes the groups (no limits yet; v1 cpusets get their parent's cpus and mems, since they start empty and
-  /// take no task before). On failure nothing is left.
-  static Result<CgroupTree> create(const Hierarchies& hierarchies, std::string owner, const Tree& tree);
+  /// take no task before: each node gets its effective sets). Only the hierarchies of `controllers` are used.
+  /// On failure nothing is left.
+  static Result<CgroupTree> create(const Hierarchies& hierarchies, const MachineFacts& machine,
+                                   std::string owner, const Tree& tree,
+                                   const std::set<Controller>& controllers);
   CgroupTree(CgroupTree&&) noexcept;
   CgroupTree& operator=(CgroupTree&&) noexcept;
   ~CgroupTree();
 
   /// Writes one file of a node through libcgroup and returns the errno of the write (0: taken).
   int write(NodeId node, const KnobWrite& write);
+  /// Writes all limits of a node in one call of libcgroup, which stops at the first refusal: returns its errno.
+  /// The caller reads back.
+  int write_all(NodeId node, const std::vector<KnobWrite>& writes);
   /// The text of the file that `write` concerns, normalized (model/knob.h).
-  Result<std::string> read(NodeId node, const KnobWrite& write) const;
+  Result<std::string> read(NodeId node, const KnobWrite& write, const KnobContext& context) const;
 
   /// Moves a process (that has one thread still) into the node, in every hierarchy.
   Result<void> attach(pid_t pid, NodeId node);
   /// The same in the hierarchy of one controller only.
   Result<void> attach(pid_t pid, NodeId node, Controller controller);
 
+  /// Moves a process to the owner group's level in one hierarchy: out of the tree (planted faults).
+  Result<void> attach_to_owner(pid_t pid, Controller controller);
+
   /// Folder of the node in the controller's hierarchy, for descriptors that are opened once.
   std::string path(NodeId node, Controller controller) const;
   const Hierarchies& hierarchies() const;
-  KnobContext knob_context(Controller controller) const;
-  void set_device(std::string device);  ///< "major:minor" for io knobs.
+  bool uses(Controller controller) const;
 
   /// Ends every process in the tree (v2: cgroup.kill; v1: thaw, pids.max=0, SIGKILL until empty) and removes all
   /// groups, children first. Infrastructure error if something is left at the deadline.

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Hierarchy {
   std::vector<Controller> controllers;  ///< That Treeline knows; Core on v2.
   std::string flags;
   std::string base;  ///< Folder below which Treeline makes its groups: mount, or mount/cgroup-root.
+  std::set<std::string> files;  ///< Control files of a new group below `base`.
 };
 
 /// What is mounted, per controller: v1, v2 or hybrid. A controller is usable if a group can be made below
@@ -32,13 +34,14 @@ class Hierarchies {
   const Hierarchy* find(Controller controller) const;  ///< nullptr if not usable.
   /// Why a controller is not usable, by name: "mounted read-only", "no permission to create …".
   const std::map<Controller, std::string>& unusable() const { return unusable_; }
-  std::string mode() const;  ///< "v1", "v2", "hybrid"
+  const std::string& mode() const { return mode_; }  ///< "v1", "v2", "hybrid"
   const std::string& cgroup_root() const { return cgroup_root_; }
 
  private:
   std::vector<Hierarchy> all_;
   std::map<Controller, std::string> unusable_;
   std::string cgroup_root_;
+  std::string mode_;
 };
 
 /// Everything that generators and bounds need to know (model/machine_facts.h). `scratch_dir` decides the block

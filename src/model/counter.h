@@ -38,7 +38,10 @@ enum class Counter : uint8_t {
 
 struct CounterFile {
   std::string_view file;  ///< Empty: this version does not offer the counter.
-  std::string_view key;   ///< First word of the line that holds it; empty: the file is one number.
+  /// Empty: the file is one number or one word. Else the first word of the line that holds the number; or,
+  /// where lines begin with a device ("254:0 Read 4096"), its second word, summed over all devices; or, with a
+  /// final '=', a field of such lines ("254:0 rbytes=4096"), summed likewise.
+  std::string_view key;
   int64_t scale = 1;      ///< Multiplies the text's number to get the counter's unit.
 };
 
@@ -56,6 +59,9 @@ struct CounterInfo {
 std::span<const CounterInfo> counter_table();
 const CounterInfo& counter_info(Counter counter);
 std::optional<Counter> counter_from_name(std::string_view name);
+
+/// The counter's value in its unit from the text of its file; nullopt if the text does not hold it.
+std::optional<int64_t> parse_counter(const CounterInfo& info, CgroupVersion version, std::string_view text);
 
 /// Only counters that could be read are present.
 using Counters = std::map<Counter, int64_t>;

@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/scenario.h"
+#include "model/units.h"
+
+namespace treeline {
+
+namespace {
+
+/// Columns that a terminal needs for UTF-8 text in which every code point is one column wide.
+size_t columns(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(),
+                                           [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+struct Line {
+  std::string text;
+  std::string note;
+};
+
+class Drawing {
+ public:
+  Drawing(const Scenario& scenario, const std::vector<std::string>& notes)
+      : scenario_(scenario), notes_(notes) {}
+
+  std::string render() && {
+    add(kRoot, "", "");
+    std::string text;
+    size_t width = 0;
+    for (const Line& line : lines_) {
+      if (!line.note.empty()) width = std::max(width, columns(line.text));
+    }
+    for (const Line& line : lines_) {
+      text += line.text;
+      if (!line.note.empty()) text += std::string(width - columns(line.text) + 2, ' ') + "◄ " + line.note;
+      text += '\n';
+    }
+    return text + timeline();
+  }
+
+ private:
+  void add(NodeId node, const std::string& lead, const std::string& lead_below) {
+    const std::string note =
+        static_cast<size_t>(node) < notes_.size() ? notes_[static_cast<size_t>(node)] : "";
+    lines_.push_back({lead + node_text(node), note});
+    const std::vector<NodeId> children = scenario_.tree.children(node);
+    for (const Worker& worker : scenario_.workers) {
+      if (worker.node == node) {
+        lines_.push_back({lead_below + (children.empty() ? "  " : "│ ") + "• " + describe(worker.workload), ""});
+      }
+    }
+    for (const NodeId child : children) {
+      const bool last = child == children.back();
+      add(child, lead_below + (last ? "└─ " : "├─ "), lead_below + (last ? "   " : "│  "));
+    }
+  }
+
+  std::string node_text(NodeId id) const {
+    const Node& node = scenario_.tree[id];
+    std::string text = node.name;
+    for (const auto& [knob, value] : node.limits) {
+      text += fmt::format("  {}={}", knob_info(knob).name, describe(knob, value));
+    }
+    return text;
+  }
+
+  std::string timeline() const {
+    std::string text;
+    for (const Action& action : scenario_.actions) {
+      text += fmt::format("at {} {} {}\n", format_us(action.at_us),
+                          action.kind == Action::Kind::Freeze ? "freeze" : "thaw",
+                          scenario_.tree.path(action.node));
+    }
+    for (const Probe& probe : scenario_.probes) {
+      text += fmt::format("try {}={} on {}\n", knob_info(probe.knob).name, describe(probe.knob, probe.value),
+                          scenario_.tree.path(probe.node));
+    }
+    text += scenario_.window.until_settled
+                ? fmt::format("until all have settled, at most {}\n", format_us(scenario_.window.length_us))
+                : fmt::format("for {}\n", format_us(scenario_.window.length_us));
+    return text;
+  }
+
+  const Scenario& scenario_;
+  const std::vector<std::string>& notes_;
+  std::vector<Line> lines_;
+};
+
+}  // namespace
+
+std::string draw(const Scenario& scenario, const std::vector<std::string>& notes) {
+  return Drawing(scenario, notes).render();
+}
+
+}  // namespace treeline

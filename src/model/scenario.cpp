@@ -1,0 +1,112 @@
+#include "model/scenario.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace treeline {
+
+std::string describe(const Strategy& strategy) {
+  switch (strategy.kind) {
+    case Strategy::Kind::LeavesOnly:
+      return "leaves only";
+    case Strategy::Kind::AllNodes:
+      return "all nodes";
+    case Strategy::Kind::Random:
+      return fmt::format("random, {}% of nodes", strategy.percent);
+    case Strategy::Kind::Depth:
+      return fmt::format("depth {}", strategy.depth);
+    case Strategy::Kind::Custom:
+      break;
+  }
+  return fmt::format("custom: {}", strategy.custom);
+}
+
+namespace {
+
+/// How much writing a number takes beyond one plain digit: 20 costs less than 17, 4 MiB less than 4194303.
+int64_t digits(int64_t number) {
+  if (number < 0) number = -(number + 1);
+  int binary = 0;
+  while (number != 0 && number % 1024 == 0) {
+    number /= 1024;
+    ++binary;
+  }
+  int64_t significant = 0;
+  int64_t trailing = 0;
+  bool seen = false;
+  for (; number != 0; number /= 10) {
+    if (number % 10 != 0) seen = true;
+    (seen ? significant : trailing) += 1;
+  }
+  // The leading digit counts too, so that 1 is plainer than 9 of the same length only by magnitude.
+  return 4 * significant + trailing + binary;
+}
+
+int64_t digits(const std::optional<int64_t>& number) { return number ? digits(*number) : 0; }
+
+int64_t detail_of(const KnobValue& value) {
+  if (const auto* bandwidth = std::get_if<CpuBandwidth>(&value)) {
+    return digits(bandwidth->quota_us) + digits(bandwidth->period_us);
+  }
+  if (const auto* set = std::get_if<IdSet>(&value)) {
+    int64_t sum = 0;
+    for (const int id : set->ids) sum += 4 + digits(id);
+    return sum;
+  }
+  if (const auto* rates = std::get_if<IoRates>(&value)) {
+    int64_t sum = 0;
+    for (const auto& rate : {rates->read_bytes, rates->write_bytes, rates->read_ops, rates->write_ops}) {
+      if (rate) sum += 8 + digits(*rate);
+    }
+    return sum;
+  }
+  return digits(std::get<Amount>(value).value);
+}
+
+int64_t detail_of(const CpuHog& hog) {
+  const int64_t duty = hog.duty_percent == 100 ? 0 : 8 + digits(hog.duty_percent) + digits(hog.cycle_us);
+  return 4 + 8 * (hog.threads - 1) + duty;
+}
+int64_t detail_of(const MemoryHog& hog) {
+  return 6 + digits(hog.bytes) + digits(hog.chunk_bytes) + 4 * static_cast<int64_t>(hog.kind) +
+         2 * static_cast<int64_t>(hog.order) + (hog.hold ? 0 : 2);
+}
+int64_t detail_of(const IoHog& hog) {
+  return 6 + digits(hog.block_bytes) + digits(hog.file_bytes) + (hog.direct ? 0 : 4) +
+         2 * static_cast<int64_t>(hog.direction);
+}
+int64_t detail_of(const ForkStorm& storm) { return 6 + 2 * storm.forks; }
+int64_t detail_of(const Mixed& mixed) {
+  return 40 + digits(mixed.duty_percent) + digits(mixed.bytes) + 2 * mixed.forks;
+}
+int64_t detail_of(const Idle&) { return 1; }
+
+int64_t detail_of(const Strategy& strategy) {
+  // The placement is resolved; the name of what made it is only worth something to the reader.
+  return strategy == Strategy{} ? 0 : 1;
+}
+
+}  // namespace
+
+Size size_of(const Scenario& scenario) {
+  Size size;
+  size.nodes = scenario.tree.size();
+  size.actions = static_cast<int>(scenario.actions.size() + scenario.probes.size());
+  size.workers = static_cast<int>(scenario.workers.size());
+  size.detail = detail_of(scenario.strategy) + digits(scenario.window.length_us) +
+                scenario.window.length_us / 1'000 + digits(scenario.window.sample_every_us);
+  for (const Node& node : scenario.tree.nodes) {
+    size.limits += static_cast<int>(node.limits.size());
+    size.detail += static_cast<int64_t>(node.name.size());
+    for (const auto& [knob, value] : node.limits) size.detail += detail_of(value);
+  }
+  for (const Worker& worker : scenario.workers) {
+    size.detail += std::visit([](const auto& work) { return detail_of(work); }, worker.workload);
+  }
+  for (const Action& action : scenario.actions) size.detail += digits(action.at_us);
+  for (const Probe& probe : scenario.probes) size.detail += detail_of(probe.value);
+  return size;
+}
+
+}  // namespace treeline

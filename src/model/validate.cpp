@@ -1,0 +1,176 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "model/scenario.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr int64_t kMaxBytesPerWorker = int64_t{1} << 30;
+constexpr int64_t kMaxFileBytes = int64_t{64} << 20;
+
+/// Collects faults; each check names the JSON path that a reader of the file has to look at.
+class Validator {
+ public:
+  explicit Validator(const Scenario& scenario) : scenario_(scenario) {}
+
+  std::vector<Fault> run() && {
+    check_tree();
+    if (!faults_.empty()) return std::move(faults_);  // everything below indexes the tree
+    check_strategy();
+    check_workers();
+    check_actions();
+    check_probes();
+    check_window();
+    return std::move(faults_);
+  }
+
+ private:
+  void refuse(std::string path, std::string message) {
+    faults_.push_back({std::move(path), std::move(message)});
+  }
+
+  void in_range(const std::string& path, int64_t value, int64_t least, int64_t most) {
+    if (value < least || value > most) {
+      refuse(path, fmt::format("{} is outside {} … {}", value, least, most));
+    }
+  }
+
+  void check_node_id(const std::string& path, NodeId node) {
+    if (node < 0 || node >= scenario_.tree.size()) refuse(path, fmt::format("there is no node {}", node));
+  }
+
+  void check_tree() {
+    const std::vector<Node>& nodes = scenario_.tree.nodes;
+    if (nodes.empty()) return refuse("/tree", "a tree has at least its root");
+    if (nodes.size() > kMaxNodes) return refuse("/tree", fmt::format("more than {} nodes", kMaxNodes));
+    std::vector<int> depth(nodes.size());
+    std::set<std::pair<NodeId, std::string>> names;
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      const std::string path = fmt::format("/tree/{}", i);
+      if (i == 0 ? nodes[i].parent != kNoParent
+                 : nodes[i].parent < 0 || nodes[i].parent >= static_cast<NodeId>(i)) {
+        return refuse(path + "/parent",
+                      i == 0 ? "the first node is the root and has no parent"
+                             : "a parent must stand before its child (else there would be a cycle)");
+      }
+      depth[i] = i == 0 ? 0 : depth[static_cast<size_t>(nodes[i].parent)] + 1;
+      if (depth[i] > kMaxDepth) return refuse(path, fmt::format("deeper than {} levels", kMaxDepth));
+      if (!is_legal_name(nodes[i].name)) {
+        refuse(path + "/name", fmt::format("only letters, digits, '_' and '-', 1 to {} of them",
+                                           kMaxNameLength));
+      } else if (!names.emplace(nodes[i].parent, nodes[i].name).second) {
+        refuse(path + "/name", "a sibling has the same name");
+      }
+      check_limits(path, nodes[i].limits);
+    }
+  }
+
+  void check_limits(const std::string& path, const Limits& limits) {
+    for (const auto& [knob, value] : limits) {
+      if (const auto why = why_illegal(knob, value)) {
+        refuse(fmt::format("{}/limits/{}", path, knob_info(knob).name), *why);
+      }
+    }
+  }
+
+  void check_strategy() {
+    in_range("/strategy/percent", scenario_.strategy.percent, 0, 100);
+    in_range("/strategy/depth", scenario_.strategy.depth, 0, kMaxDepth);
+    if (scenario_.strategy.custom.size() > 64) refuse("/strategy/custom", "longer than 64 characters");
+  }
+
+  void check_workers() {
+    if (scenario_.workers.size() > kMaxWorkers) {
+      refuse("/workers", fmt::format("more than {} workers", kMaxWorkers));
+    }
+    for (size_t i = 0; i < scenario_.workers.size(); ++i) {
+      const std::string path = fmt::format("/workers/{}", i);
+      check_node_id(path + "/node", scenario_.workers[i].node);
+      std::visit([&](const auto& work) { check(path + "/workload", work); }, scenario_.workers[i].workload);
+    }
+  }
+
+  void check(const std::string& path, const CpuHog& hog) {
+    in_range(path + "/threads", hog.threads, 1, 64);
+    in_range(path + "/duty_percent", hog.duty_percent, 1, 100);
+    in_range(path + "/cycle_us", hog.cycle_us, 1'000, 1'000'000);
+  }
+  void check(const std::string& path, const MemoryHog& hog) {
+    in_range(path + "/bytes", hog.bytes, 4096, kMaxBytesPerWorker);
+    in_range(path + "/chunk_bytes", hog.chunk_bytes, 4096, std::max<int64_t>(hog.bytes, 4096));
+  }
+  void check(const std::string& path, const IoHog& hog) {
+    in_range(path + "/block_bytes", hog.block_bytes, 512, 1 << 20);
+    if (hog.block_bytes % 512 != 0) refuse(path + "/block_bytes", "must be a multiple of 512");
+    in_range(path + "/file_bytes", hog.file_bytes, std::max<int64_t>(hog.block_bytes, 1), kMaxFileBytes);
+  }
+  void check(const std::string& path, const ForkStorm& storm) {
+    in_range(path + "/forks", storm.forks, 1, 256);
+  }
+  void check(const std::string& path, const Mixed& mixed) {
+    in_range(path + "/duty_percent", mixed.duty_percent, 1, 100);
+    in_range(path + "/bytes", mixed.bytes, 4096, kMaxBytesPerWorker);
+    in_range(path + "/forks", mixed.forks, 0, 256);
+  }
+  void check(const std::string& /*path*/, const Idle& /*idle*/) {}
+
+  void check_actions() {
+    if (scenario_.actions.size() > 64) refuse("/actions", "more than 64 actions");
+    int64_t previous = 0;
+    for (size_t i = 0; i < scenario_.actions.size(); ++i) {
+      const std::string path = fmt::format("/actions/{}", i);
+      const Action& action = scenario_.actions[i];
+      check_node_id(path + "/node", action.node);
+      in_range(path + "/at_us", action.at_us, previous, std::max(previous, scenario_.window.length_us));
+      previous = std::max(previous, action.at_us);
+    }
+    if (!scenario_.actions.empty() && scenario_.window.until_settled) {
+      refuse("/window/until_settled", "actions need a fixed window");
+    }
+  }
+
+  void check_probes() {
+    if (scenario_.probes.size() > 256) refuse("/probes", "more than 256 probes");
+    for (size_t i = 0; i < scenario_.probes.size(); ++i) {
+      const Probe& probe = scenario_.probes[i];
+      check_node_id(fmt::format("/probes/{}/node", i), probe.node);
+      const KnobType type = knob_info(probe.knob).type;
+      const size_t expected = type == KnobType::Bandwidth ? 1u
+                              : type == KnobType::IdSet   ? 2u
+                              : type == KnobType::IoRates ? 3u
+                                                          : 0u;
+      if (probe.value.index() != expected) {
+        refuse(fmt::format("/probes/{}/value", i), "is of another type than the knob");
+      }
+    }
+  }
+
+  void check_window() {
+    const Window& window = scenario_.window;
+    in_range("/window/length_us", window.length_us, 1'000, kMaxWindowUs);
+    in_range("/window/sample_every_us", window.sample_every_us, 1'000, kMaxWindowUs);
+    if (window.until_settled) {
+      for (size_t i = 0; i < scenario_.workers.size(); ++i) {
+        if (!settles(scenario_.workers[i].workload)) {
+          refuse("/window/until_settled", fmt::format("worker {} never settles", i));
+          break;
+        }
+      }
+    }
+    in_range("/requirements/cpus", scenario_.requirements.cpus, 1, 8192);
+    in_range("/requirements/memory_bytes", scenario_.requirements.memory_bytes, 0, int64_t{1} << 42);
+  }
+
+  const Scenario& scenario_;
+  std::vector<Fault> faults_;
+};
+
+}  // namespace
+
+std::vector<Fault> validate(const Scenario& scenario) { return Validator(scenario).run(); }
+
+}  // namespace treeline
