@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "model/machine_facts.h"
+#include "model/scenario.h"
 
 namespace treeline {
 
@@ -16,6 +18,8 @@ struct Constraints {
   int max_processes = 64;             ///< Workers and their children together.
   int64_t max_memory_bytes = 256 << 20;  ///< Of all workers together.
   int64_t max_window_us = 2'000'000;
+  /// Only this placement is drawn (leaves, where it gives no node of a tree); nullopt: any.
+  std::optional<Strategy> placement;
 };
 
 /// Defaults cut down to what the machine has (CPUs, available memory).

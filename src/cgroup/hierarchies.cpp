@@ -77,7 +77,8 @@ Result<std::set<std::string>> files_of_new_group(const Hierarchy& hierarchy) {
 
 }  // namespace
 
-Result<Hierarchies> Hierarchies::detect(const std::string& cgroup_root, const std::string& mounts_path) {
+Result<Hierarchies> Hierarchies::detect(const std::string& cgroup_root, const std::string& mounts_path,
+                                        const MachineFacts* known) {
   if (cgroup_root.find("..") != std::string::npos || cgroup_root.starts_with('/')) {
     return fail(ErrorKind::InvalidInput, "use --cgroup-root", cgroup_root, 0,
                 "give a path below the hierarchies' mount points, without \"..\" or a leading '/'");
@@ -101,9 +102,13 @@ Result<Hierarchies> Hierarchies::detect(const std::string& cgroup_root, const st
     hierarchy.base = cgroup_root.empty() ? hierarchy.mount : hierarchy.mount + "/" + cgroup_root;
     hierarchy.controllers = hierarchy.version == CgroupVersion::V1 ? v1_controllers(hierarchy.flags)
                                                                    : v2_controllers(hierarchy.mount);
-    const bool known = std::any_of(hierarchy.controllers.begin(), hierarchy.controllers.end(),
-                                   [&](Controller c) { return found.find(c) != nullptr; });
-    if (hierarchy.controllers.empty() || known) continue;
+    const bool seen = std::any_of(hierarchy.controllers.begin(), hierarchy.controllers.end(),
+                                  [&](Controller c) { return found.find(c) != nullptr; });
+    if (hierarchy.controllers.empty() || seen) continue;
+    if (known) {
+      if (known->controllers.contains(hierarchy.controllers[0])) found.all_.push_back(std::move(hierarchy));
+      continue;
+    }
     Result<std::set<std::string>> files = files_of_new_group(hierarchy);
     if (!files) {
       for (const Controller controller : hierarchy.controllers) {

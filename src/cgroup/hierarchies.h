@@ -27,8 +27,10 @@ class Hierarchies {
  public:
   /// Reads /proc/self/mounts (or `mounts_path`, for tests) and tries each base. Unavailable if no hierarchy is
   /// usable, with what to do (run as root, mount, delegate).
+  /// With `known`, what it found usable before is taken as usable, without trying (and without Hierarchy::files).
   static Result<Hierarchies> detect(const std::string& cgroup_root,
-                                    const std::string& mounts_path = "/proc/self/mounts");
+                                    const std::string& mounts_path = "/proc/self/mounts",
+                                    const MachineFacts* known = nullptr);
 
   const std::vector<Hierarchy>& all() const { return all_; }
   const Hierarchy* find(Controller controller) const;  ///< nullptr if not usable.

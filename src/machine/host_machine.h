@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "cgroup/hierarchies.h"
 #include "machine/machine.h"
 #include "model/planted_fault.h"
 
@@ -33,11 +34,13 @@ class HostMachine final : public Machine {
   const MachineFacts& facts() const override { return facts_; }
   bool deterministic() const override { return false; }
   Result<Observation> run(const Scenario& scenario) override;
+  const Hierarchies& hierarchies() const;
 
  private:
-  HostMachine(HostOptions options, MachineFacts facts);
+  struct Impl;
+  HostMachine(std::unique_ptr<Impl> impl, MachineFacts facts);
 
-  HostOptions options_;
+  std::unique_ptr<Impl> impl_;
   MachineFacts facts_;
 };
 

@@ -155,14 +155,17 @@ void fields(Archive& archive, WorkerObservation& worker) {
   archive.field("first_error", worker.first_error);
   archive.field("started_ns", worker.started_ns);
   archive.field("settled_ns", worker.settled_ns);
+  archive.field("held_still", worker.held_still);
   archive.field("ended_ns", worker.ended_ns);
   archive.field("user_ns", worker.user_ns);
   archive.field("system_ns", worker.system_ns);
+  archive.field("attached_cpu_ns", worker.attached_cpu_ns);
   archive.field("cpu_clock_ns", worker.cpu_clock_ns);
   archive.field("progress", worker.progress);
   archive.field("bytes_touched", worker.bytes_touched);
   archive.field("bytes_moved", worker.bytes_moved);
   archive.field("io_ops", worker.io_ops);
+  archive.field("fastest_op_ns", worker.fastest_op_ns);
   archive.field("forks_ok", worker.forks_ok);
   archive.field("forks_refused", worker.forks_refused);
   archive.field("max_rss_bytes", worker.max_rss_bytes);

@@ -68,18 +68,22 @@ struct WorkerObservation {
   std::string first_error;   ///< The operation that failed.
   int64_t started_ns = 0;    ///< First instruction after the common start.
   int64_t settled_ns = -1;   ///< When it settled; -1: never.
+  bool held_still = false;   ///< It had stopped, or was dead, when NodeObservation::after was read.
   int64_t ended_ns = 0;      ///< When it was reaped.
   int64_t user_ns = 0;       ///< rusage from wait4, children included.
   int64_t system_ns = 0;
-  int64_t cpu_clock_ns = 0;  ///< Own CLOCK_PROCESS_CPUTIME_ID at its last report (children excluded).
+  int64_t attached_cpu_ns = 0;  ///< CPU time that it had used, blocked, when it was attached.
+  int64_t cpu_clock_ns = 0;  ///< Its CPU clock when NodeObservation::after was read (children excluded).
   int64_t progress = 0;
   int64_t bytes_touched = 0;
   int64_t bytes_moved = 0;
   int64_t io_ops = 0;
+  int64_t fastest_op_ns = 0;  ///< The shortest time that one block took; 0: none was moved.
   int64_t forks_ok = 0;
   int64_t forks_refused = 0;  ///< With EAGAIN.
   int64_t max_rss_bytes = 0;
-  int64_t held_rss_bytes = 0; ///< VmRSS read while settled and held; 0 if never.
+  /// RssAnon + RssShmem when `after` was read, less the same when it was attached; -1: not known (dead).
+  int64_t held_rss_bytes = -1;
   int64_t voluntary_switches = 0;
   int64_t involuntary_switches = 0;
   int64_t run_delay_ns = -1;  ///< /proc/PID/schedstat; -1: this kernel does not offer it.

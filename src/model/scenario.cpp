@@ -87,6 +87,14 @@ int64_t detail_of(const Strategy& strategy) {
   return strategy == Strategy{} ? 0 : 1;
 }
 
+/// The shortest name of the node with this index: "a", "b", … "z", "a1".
+bool is_plain_name(const std::string& name, size_t index) {
+  constexpr size_t kLetters = 26;
+  std::string plain(1, static_cast<char>('a' + index % kLetters));
+  if (index >= kLetters) plain += std::to_string(index / kLetters);
+  return name == plain;
+}
+
 }  // namespace
 
 Size size_of(const Scenario& scenario) {
@@ -96,9 +104,10 @@ Size size_of(const Scenario& scenario) {
   size.workers = static_cast<int>(scenario.workers.size());
   size.detail = detail_of(scenario.strategy) + digits(scenario.window.length_us) +
                 scenario.window.length_us / 1'000 + digits(scenario.window.sample_every_us);
-  for (const Node& node : scenario.tree.nodes) {
+  for (size_t i = 0; i < scenario.tree.nodes.size(); ++i) {
+    const Node& node = scenario.tree.nodes[i];
     size.limits += static_cast<int>(node.limits.size());
-    size.detail += static_cast<int64_t>(node.name.size());
+    size.detail += static_cast<int64_t>(node.name.size()) + (is_plain_name(node.name, i) ? 0 : 1);
     for (const auto& [knob, value] : node.limits) size.detail += detail_of(value);
   }
   for (const Worker& worker : scenario.workers) {

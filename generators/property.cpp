@@ -1,0 +1,123 @@
+#include "generators/property.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "generators/scenario_gen.h"
+#include "generators/shrink.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr std::array<Knob, 1> kCpuMax{Knob::CpuMax};
+constexpr std::array<Knob, 1> kCpuWeight{Knob::CpuWeight};
+constexpr std::array<Knob, 1> kCpusetCpus{Knob::CpusetCpus};
+constexpr std::array<Knob, 1> kMemoryMax{Knob::MemoryMax};
+constexpr std::array<Knob, 1> kPidsMax{Knob::PidsMax};
+constexpr std::array<Knob, 1> kIoMax{Knob::IoMax};
+constexpr std::array<Knob, 1> kFreeze{Knob::Freeze};
+
+struct Entry {
+  Property property;
+  rc::Gen<Scenario> (*gen)(const Constraints&);
+};
+
+constexpr size_t kCount = 10;
+
+const std::array<Entry, kCount>& entries() {
+  static const std::array<Entry, kCount> kEntries{{
+      {{"cpu_bandwidth", "No subtree uses more CPU time than its cpu.max allows", kCpuMax}, cpu_bandwidth_gen},
+      {{"cpu_entitlement", "A group gets the quota that it wants, and none is throttled below it", kCpuMax},
+       cpu_entitlement_gen},
+      {{"cpu_fairness", "Siblings that compete for one CPU share it by cpu.weight", kCpuWeight},
+       cpu_fairness_gen},
+      {{"cpuset", "No task runs outside its cpuset", kCpusetCpus}, cpuset_gen},
+      {{"memory", "Memory stays below memory.max, and an OOM kill comes only where it must", kMemoryMax},
+       memory_gen},
+      {{"pids", "Tasks stay within pids.max, and fork fails only where a group is full", kPidsMax}, pids_gen},
+      {{"io", "I/O stays below the rates of io.max", kIoMax}, io_gen},
+      {{"freezer", "A frozen subtree stands still, and goes on when thawed", kFreeze}, freezer_gen},
+      {{"rules", "Every knob reads back as written, and what the rules forbid is refused", {}}, rules_gen},
+      {{"mixed", "Everything at once", {}}, mixed_gen},
+  }};
+  return kEntries;
+}
+
+/// Trees grow over a cycle of indices. Its length has no divisor in common with a small number of properties, so
+/// that one that gets each tenth index still sees every size.
+int size_of_index(uint64_t index) {
+  constexpr uint64_t kCycle = 37;
+  return static_cast<int>(4 + index % kCycle * 96 / (kCycle - 1));
+}
+
+/// FNV-1a: a hash that is the same on every machine.
+uint64_t hash_of(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+std::string why_missing(Knob knob, const MachineFacts& machine) {
+  const KnobInfo& info = knob_info(knob);
+  if (knob == Knob::IoMax && machine.device.empty()) {
+    return "the scratch folder is not on a block device, for which io.max could be set";
+  }
+  if (!machine.controllers.contains(info.controller)) {
+    return fmt::format("the {} controller is not mounted, or no group can be made in it",
+                       controller_name(info.controller));
+  }
+  return fmt::format("this kernel offers no {} in a child group", info.name);
+}
+
+}  // namespace
+
+std::span<const Property> properties() {
+  static const std::array<Property, kCount> kProperties = [] {
+    std::array<Property, kCount> list;
+    std::transform(entries().begin(), entries().end(), list.begin(),
+                   [](const Entry& entry) { return entry.property; });
+    return list;
+  }();
+  return kProperties;
+}
+
+const Property* find_property(std::string_view name) {
+  const auto all = properties();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Property& property) { return property.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::optional<std::string> why_untestable(const Property& property, const MachineFacts& machine) {
+  for (const Knob knob : property.needs) {
+    if (!machine.has(knob)) return why_missing(knob, machine);
+  }
+  if (machine.knobs.empty()) return "no controller is usable here, so there is nothing to set";
+  const bool has_one_cpu = machine.cpus.size() < 2;
+  if (property.name == "cpuset" && has_one_cpu) return "with one CPU there is nowhere to be but in the cpuset";
+  if (property.name == "cpu_fairness" && !has_one_cpu && !machine.has(Knob::CpusetCpus)) {
+    return "without a cpuset the siblings cannot be made to compete for one CPU";
+  }
+  return std::nullopt;
+}
+
+rc::Gen<Scenario> scenario_gen(const Property& property, const Constraints& constraints) {
+  const auto entry = std::find_if(entries().begin(), entries().end(), [&](const Entry& known) {
+    return known.property.name == property.name;
+  });
+  const rc::Gen<Scenario> plain = entry->gen(constraints);
+  return rc::Gen<Scenario>([plain, machine = constraints.machine](const rc::Random& random, int size) {
+           return shrinkable(plain(random, size).value(), machine);
+         })
+      .as(std::string(property.name));
+}
+
+Scenario draw_scenario(const Property& property, const Constraints& constraints, uint64_t seed, uint64_t index) {
+  const rc::Random random(rc::Random::Key{seed, index, hash_of(property.name), 0});
+  return scenario_gen(property, constraints)(random, size_of_index(index)).value();
+}
+
+}  // namespace treeline

@@ -1,0 +1,39 @@
+#include <algorithm>
+
+#include "generators/actions_gen.h"
+#include "generators/gens.h"
+#include "generators/limits_gen.h"
+#include "generators/scenario_gen.h"
+#include "generators/workload_gen.h"
+
+namespace treeline {
+
+namespace {
+
+Scenario draw(const Constraints& constraints) {
+  const Ground ground = *ground_gen(constraints, 4, *chance(50) ? 2 : 0);
+  Scenario scenario;
+  scenario.tree = ground.tree;
+  scenario.strategy = ground.placement.strategy;
+  const int cpus = static_cast<int>(constraints.machine.cpus.size());
+  for (const NodeId node : ground.placement.nodes) {
+    // Endless ones, few enough that each makes progress within a few ticks while nothing is frozen.
+    const int threads = ground.placement.nodes.size() == 1 ? *uniform(1, std::min(cpus, 4)) : 1;
+    scenario.workers.push_back({node, endless_hog(threads)});
+  }
+  scenario.actions = *actions_gen(scenario.tree, ground.below, 2);
+  scenario.window = fixed_window(static_cast<double>(end_after(scenario.actions)), constraints);
+  const std::set<Knob> menu = all_knobs_but(
+      constraints, {Knob::CpuMax, Knob::CpuIdle, Knob::CpuWeight, Knob::CpuWeightNice, Knob::CpusetCpus,
+                    Knob::MemoryHigh, Knob::Freeze});
+  scenario.tree = *with_company(scenario.tree, menu, constraints);
+  return finished(std::move(scenario), constraints);
+}
+
+}  // namespace
+
+rc::Gen<Scenario> freezer_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw(constraints); }).as("freezer");
+}
+
+}  // namespace treeline

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <rapidcheck.h>
+
+#include "generators/constraints.h"
+#include "generators/placement.h"
+#include "generators/property.h"
+#include "generators/swarm.h"
+#include "generators/tree_gen.h"
+#include "model/scenario.h"
+
+namespace treeline {
+
+/// The property's generator as a labelled value: valid scenarios that can run on `constraints.machine`, with
+/// the hand-written shrinks (generators/shrink.h) and no others. Trees grow with RapidCheck's size.
+rc::Gen<Scenario> scenario_gen(const Property& property, const Constraints& constraints);
+
+/// One function a property, each in property_<name>.cpp; without shrinks.
+rc::Gen<Scenario> cpu_bandwidth_gen(const Constraints& constraints);
+rc::Gen<Scenario> cpu_entitlement_gen(const Constraints& constraints);
+rc::Gen<Scenario> cpu_fairness_gen(const Constraints& constraints);
+rc::Gen<Scenario> cpuset_gen(const Constraints& constraints);
+rc::Gen<Scenario> memory_gen(const Constraints& constraints);
+rc::Gen<Scenario> pids_gen(const Constraints& constraints);
+rc::Gen<Scenario> io_gen(const Constraints& constraints);
+rc::Gen<Scenario> freezer_gen(const Constraints& constraints);
+rc::Gen<Scenario> rules_gen(const Constraints& constraints);
+rc::Gen<Scenario> mixed_gen(const Constraints& constraints);
+
+/// What most of them start from: a tree, workers' places in it, and one of the nodes above (or at) the first
+/// worker's place, whose limit the scenario is about.
+struct Ground {
+  Tree tree;
+  Placement placement;
+  NodeId target = kRoot;
+  std::vector<NodeId> below;  ///< The places in the target's subtree; never empty.
+};
+/// The target is at depth ≥ 2 in about half of the draws, as far as the constraints allow.
+rc::Gen<Ground> ground_gen(const Constraints& constraints, int max_workers, int min_depth = 0);
+
+/// Limits far above what any workload of the scenario takes, on knobs of `menu` that the machine has: company that
+/// must change nothing.
+rc::Gen<Tree> with_company(Tree tree, std::set<Knob> menu, const Constraints& constraints);
+
+/// Every knob of the machine but those given.
+std::set<Knob> all_knobs_but(const Constraints& constraints, std::set<Knob> without);
+
+/// A window of fixed length, in whole ms, at most constraints.max_window_us.
+Window fixed_window(double length_us, const Constraints& constraints);
+/// A window that ends when all workers have settled; the deadline is generous, since it is only paid by a defect.
+Window settled_window(const Constraints& constraints);
+
+/// The most tasks that can run at once in the subtree of `node`: its CPUs, or fewer threads.
+int parallelism(const Scenario& scenario, NodeId node, const MachineFacts& machine);
+
+/// Fills in what follows from the rest (requirements).
+Scenario finished(Scenario scenario, const Constraints& constraints);
+
+}  // namespace treeline

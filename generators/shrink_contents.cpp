@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <array>
+
+#include "generators/shrink_steps.h"
+
+namespace treeline {
+
+namespace {
+
+/// Calls without(first, count) for all, for each half, each quarter … each single one of `size` elements.
+template <typename Without>
+Candidates without_chunks(size_t size, Without without) {
+  Candidates candidates;
+  for (size_t chunk = size; chunk > 0; chunk = chunk == 1 ? 0 : (chunk + 1) / 2) {
+    for (size_t first = 0; first < size; first += chunk) {
+      candidates.push_back(without(first, std::min(chunk, size - first)));
+    }
+  }
+  return candidates;
+}
+
+template <typename Member>
+Candidates drop_from(const Scenario& scenario, Member list) {
+  return without_chunks((scenario.*list).size(), [&](size_t first, size_t count) {
+    Scenario candidate = scenario;
+    const auto begin = (candidate.*list).begin() + static_cast<std::ptrdiff_t>(first);
+    (candidate.*list).erase(begin, begin + static_cast<std::ptrdiff_t>(count));
+    return candidate;
+  });
+}
+
+/// What means nothing, or is refused, without the limit that it adds to.
+void drop_dependents(Limits& limits) {
+  if (!limits.contains(Knob::CpuMax)) limits.erase(Knob::CpuMaxBurst);
+  if (!limits.contains(Knob::MemoryMax)) limits.erase(Knob::MemorySwapMax);
+}
+
+void add_partial_rates(Candidates& candidates, const Scenario& scenario) {
+  constexpr std::array kRates{&IoRates::read_bytes, &IoRates::write_bytes, &IoRates::read_ops,
+                              &IoRates::write_ops};
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto rates = get<IoRates>(scenario.tree[node].limits, Knob::IoMax);
+    for (const auto rate : kRates) {
+      if (!rates || !((*rates).*rate)) continue;
+      IoRates fewer = *rates;
+      (fewer.*rate).reset();
+      if (fewer == IoRates{}) continue;  // clearing the whole limit was tried
+      candidates.push_back(scenario);
+      candidates.back().tree[node].limits[Knob::IoMax] = fewer;
+    }
+  }
+}
+
+}  // namespace
+
+Candidates drop_actions(const Scenario& scenario) { return drop_from(scenario, &Scenario::actions); }
+Candidates drop_probes(const Scenario& scenario) { return drop_from(scenario, &Scenario::probes); }
+Candidates drop_workers(const Scenario& scenario) { return drop_from(scenario, &Scenario::workers); }
+
+Candidates clear_limits(const Scenario& scenario) {
+  std::vector<std::pair<NodeId, Knob>> set;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    for (const auto& [knob, value] : scenario.tree[node].limits) set.emplace_back(node, knob);
+  }
+  // By knob, so that the halves are of one kind where that is possible.
+  std::stable_sort(set.begin(), set.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  Candidates candidates = without_chunks(set.size(), [&](size_t first, size_t count) {
+    Scenario candidate = scenario;
+    for (size_t i = first; i < first + count; ++i) {
+      Limits& limits = candidate.tree[set[i].first].limits;
+      limits.erase(set[i].second);
+      drop_dependents(limits);
+    }
+    return candidate;
+  });
+  add_partial_rates(candidates, scenario);
+  return candidates;
+}
+
+}  // namespace treeline

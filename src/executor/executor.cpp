@@ -1,0 +1,428 @@
+#include "executor/executor.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "cgroup/cgroup_tree.h"
+#include "executor/counter_reader.h"
+#include "executor/fault_player.h"
+#include "executor/futex.h"
+#include "executor/interrupt.h"
+#include "executor/kernel_log.h"
+#include "executor/noise_monitor.h"
+#include "executor/probe_runner.h"
+#include "executor/scratch.h"
+#include "executor/worker.h"
+#include "executor/worker_process.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr int64_t kMillisecond = 1'000'000;
+constexpr int64_t kStopDeadlineNs = 5'000 * kMillisecond;
+constexpr int64_t kReapDeadlineNs = 5'000 * kMillisecond;
+constexpr int64_t kDrainDeadlineNs = 1'000 * kMillisecond;
+
+using Moment = FaultPlayer::Moment;
+
+/// The counters that move while the window runs.
+const std::set<Counter> kSeries{Counter::CpuUsageNs,   Counter::CpuThrottled, Counter::CpuThrottledNs,
+                                Counter::MemoryCurrent, Counter::PidsCurrent,  Counter::IoReadBytes,
+                                Counter::IoWriteBytes,  Counter::FreezerState};
+
+/// Hierarchies that the scenario needs; those of the counters that every run records come first.
+std::set<Controller> controllers_of(const Scenario& scenario) {
+  std::set<Controller> result{Controller::Cpu, Controller::Cpuacct, Controller::Memory, Controller::Pids};
+  for (const Node& node : scenario.tree.nodes) {
+    for (const auto& [knob, value] : node.limits) result.insert(knob_info(knob).controller);
+  }
+  for (const Probe& probe : scenario.probes) result.insert(knob_info(probe.knob).controller);
+  for (const Worker& worker : scenario.workers) {
+    if (std::holds_alternative<IoHog>(worker.workload)) result.insert(Controller::Io);
+  }
+  if (!scenario.actions.empty()) result.insert(Controller::Freezer);
+  return result;
+}
+
+/// Memory that the executor shares with its workers. All of it is touched here, so that none is charged to them.
+class SharedPages {
+ public:
+  static Result<SharedPages> create(size_t workers) {
+    SharedPages pages;
+    pages.length_ = sizeof(Signals) + workers * sizeof(WorkerReport);
+    pages.memory_ =
+        ::mmap(nullptr, pages.length_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (pages.memory_ == MAP_FAILED) {
+      return fail(ErrorKind::Infrastructure, "map the workers' shared pages", "", errno);
+    }
+    new (pages.memory_) Signals;
+    for (size_t i = 0; i < workers; ++i) new (&pages.report(i)) WorkerReport;
+    return pages;
+  }
+  SharedPages(SharedPages&& other) noexcept
+      : memory_(std::exchange(other.memory_, MAP_FAILED)), length_(other.length_) {}
+  SharedPages& operator=(SharedPages&&) = delete;
+  ~SharedPages() {
+    if (memory_ != MAP_FAILED) ::munmap(memory_, length_);
+  }
+  Signals& signals() { return *static_cast<Signals*>(memory_); }
+  WorkerReport& report(size_t i) {
+    return *(reinterpret_cast<WorkerReport*>(static_cast<char*>(memory_) + sizeof(Signals)) + i);
+  }
+
+ private:
+  SharedPages() = default;
+  void* memory_ = MAP_FAILED;
+  size_t length_ = 0;
+};
+
+class Run {
+ public:
+  Run(const Hierarchies& hierarchies, const MachineFacts& machine, const Scenario& scenario,
+      const ExecutorOptions& options, SharedPages pages)
+      : hierarchies_(hierarchies),
+        machine_(machine),
+        scenario_(scenario),
+        options_(options),
+        fault_(options.fault, scenario, machine),
+        pages_(std::move(pages)),
+        began_ns_(monotonic_ns()) {
+    observation_.machine = machine;
+    observation_.nodes.resize(scenario.tree.nodes.size());
+    observation_.workers.resize(scenario.workers.size());
+  }
+
+  Result<Observation> all() {
+    Result<Scratch> scratch = Scratch::create(options_.scratch_dir, scenario_);
+    if (!scratch) return tl::unexpected(scratch.error());
+    scratch_.emplace(std::move(*scratch));
+    for (const auto& phase : {&Run::actualize, &Run::spawn, &Run::run_window, &Run::stop, &Run::release,
+                              &Run::drain, &Run::tear_down}) {
+      if (interrupted()) return fail(ErrorKind::Infrastructure, "run the scenario", "", EINTR, "it was ended");
+      if (Result<void> done = (this->*phase)(); !done) return tl::unexpected(done.error());
+    }
+    return std::move(observation_);
+  }
+
+ private:
+  Result<void> actualize() {
+    const Tree tree = fault_.enforced_tree();
+    Result<CgroupTree> groups =
+        CgroupTree::create(hierarchies_, machine_, options_.owner, tree, controllers_of(scenario_));
+    if (!groups) return tl::unexpected(groups.error());
+    groups_.emplace(std::move(*groups));
+    for (NodeId node = 0; node < tree.size(); ++node) set_limits(node, tree[node].limits);
+    observation_.probes = run_probes(*groups_, scenario_, machine_);
+    fault_.report(observation_.probes);
+    reader_.emplace(*groups_, tree.size());
+    std::vector<Counters> before = reader_->read();
+    for (size_t i = 0; i < before.size(); ++i) observation_.nodes[i].before = std::move(before[i]);
+    return {};
+  }
+
+  void set_limits(NodeId node, const Limits& limits) {
+    NodeObservation& seen = observation_.nodes[static_cast<size_t>(node)];
+    std::vector<KnobWrite> writes;
+    for (const auto& [knob, value] : limits) {
+      const KnobContext context = machine_.knob_context(knob_info(knob).controller);
+      const std::vector<KnobWrite> more = encode(knob, value, limits, context);
+      writes.insert(writes.end(), more.begin(), more.end());
+    }
+    // One call for all; only a refusal makes it worth asking one by one which it was.
+    const bool taken = groups_->write_all(node, writes) == 0;
+    std::vector<int> errors(writes.size(), 0);
+    for (size_t i = 0; !taken && i < writes.size(); ++i) errors[i] = groups_->write(node, writes[i]);
+    for (size_t i = 0; i < writes.size(); ++i) {
+      const KnobContext context = machine_.knob_context(writes[i].controller);
+      seen.readbacks.push_back({writes[i].knob, writes[i].file,
+                                groups_->read(node, writes[i], context).value_or(""), errors[i]});
+    }
+    fault_.report(seen, node);
+  }
+
+  Result<void> spawn() {
+    log_.emplace();
+    processes_.reserve(scenario_.workers.size());
+    for (size_t i = 0; i < scenario_.workers.size(); ++i) {
+      processes_.emplace_back(scenario_.workers[i].workload, pages_.report(i));
+    }
+    first_attach_ns_ = monotonic_ns();
+    for (size_t i = 0; i < processes_.size(); ++i) {
+      WorkerProcess& process = processes_[i];
+      if (const int error = process.fork(pages_.signals(), scratch_->file(i))) {
+        return fail(ErrorKind::Infrastructure, "fork a worker", "", error);
+      }
+      const NodeId node = fault_.node_of(scenario_.workers[i]);
+      if (Result<void> attached = groups_->attach(process.pid(), node); !attached) return attached;
+      if (fault_.escapes_freezer(scenario_.workers[i])) {
+        if (auto moved = groups_->attach_to_owner(process.pid(), Controller::Freezer); !moved) return moved;
+      }
+      process.note_attached();
+    }
+    return {};
+  }
+
+  /// The executor must sample and stop on time on a loaded machine; it hardly runs. Workers do not inherit this.
+  static void become_realtime() {
+    sched_param parameters{};
+    parameters.sched_priority = 10;
+    ::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters);
+  }
+
+  Result<void> run_window() {
+    become_realtime();
+    noise_ = std::make_unique<NoiseMonitor>(machine_.cpus);
+    const int64_t length_ns = scenario_.window.length_us * 1'000;
+    start_ns_ = monotonic_ns();
+    pages_.signals().deadline_ns = start_ns_ + length_ns;
+    futex_set_and_wake(pages_.signals().start);
+    int64_t next_sample_ns = start_ns_ + scenario_.window.sample_every_us * 1'000;
+    size_t next_action = 0;
+    const int64_t poll_ns = scenario_.window.until_settled ? 200'000 : 2 * kMillisecond;
+    while (monotonic_ns() < start_ns_ + length_ns && !interrupted()) {
+      const bool all_gone = reap_all();
+      const bool all_settled = std::all_of(processes_.begin(), processes_.end(),
+                                           [](const WorkerProcess& process) { return process.settled(); });
+      if (all_gone || (scenario_.window.until_settled && all_settled)) break;
+      int64_t wake_ns = std::min(monotonic_ns() + poll_ns, start_ns_ + length_ns);
+      if (monotonic_ns() >= next_sample_ns) {
+        sample();
+        next_sample_ns = monotonic_ns() + scenario_.window.sample_every_us * 1'000;
+      }
+      if (next_action < scenario_.actions.size()) {
+        const int64_t at_ns = start_ns_ + scenario_.actions[next_action].at_us * 1'000;
+        if (monotonic_ns() >= at_ns) {
+          perform(scenario_.actions[next_action++]);
+          continue;
+        }
+        wake_ns = std::min(wake_ns, at_ns);
+      }
+      sleep_until(std::min(wake_ns, next_sample_ns));
+    }
+    while (next_action < scenario_.actions.size()) {  // too late: seen as never completed
+      observation_.actions.push_back({monotonic_ns() - start_ns_, -1, 0, {}});
+      ++next_action;
+    }
+    return {};
+  }
+
+  bool reap_all() {
+    bool all = true;
+    for (WorkerProcess& process : processes_) all = process.try_reap() && all;
+    return all;
+  }
+
+  void sample() {
+    observation_.running_tasks = std::max(observation_.running_tasks, running_tasks());
+    std::vector<Counters> counters = reader_->read(kSeries);
+    const int64_t at_ns = monotonic_ns();
+    fault_.report(counters, Moment::Window, at_ns - first_attach_ns_);
+    for (size_t i = 0; i < counters.size(); ++i) {
+      observation_.nodes[i].series.push_back({at_ns - start_ns_, std::move(counters[i])});
+    }
+    for (size_t i = 0; i < processes_.size(); ++i) {
+      if (processes_[i].alive()) observation_.workers[i].series.push_back(processes_[i].sample(start_ns_));
+    }
+  }
+
+  std::vector<int64_t> progress() {
+    std::vector<int64_t> result;
+    for (size_t i = 0; i < processes_.size(); ++i) result.push_back(pages_.report(i).progress.load());
+    return result;
+  }
+
+  void perform(const Action& action) {
+    const bool freeze = action.kind == Action::Kind::Freeze;
+    constexpr int64_t kFreezeDeadlineNs = 500 * kMillisecond;
+    constexpr int64_t kThawDeadlineNs = 5 * kMillisecond;  // not reached below a frozen ancestor
+    const KnobContext context = machine_.knob_context(Controller::Freezer);
+    const std::vector<KnobWrite> writes =
+        encode(Knob::Freeze, Amount{freeze ? 1 : 0}, scenario_.tree[action.node].limits, context);
+    ActionObservation seen;
+    if (!freeze) seen.progress = progress();
+    seen.started_ns = monotonic_ns() - start_ns_;
+    seen.write_errno = writes.empty() ? ENOENT : groups_->write(action.node, writes[0]);
+    const int64_t end_ns = monotonic_ns() + (freeze ? kFreezeDeadlineNs : kThawDeadlineNs);
+    while (seen.completed_ns < 0 && seen.write_errno == 0 && monotonic_ns() < end_ns) {
+      const Counters state = reader_->read({Counter::FreezerState})[static_cast<size_t>(action.node)];
+      if (get(state, Counter::FreezerState) == (freeze ? 2 : 0)) {
+        seen.completed_ns = monotonic_ns() - start_ns_;
+      } else {
+        sleep_until(monotonic_ns() + 100'000);
+      }
+    }
+    if (freeze) seen.progress = progress();
+    observation_.actions.push_back(std::move(seen));
+  }
+
+  bool wait_until_still(int64_t deadline_ns) {
+    const auto still = [](const WorkerProcess& process) { return process.still(); };
+    while (reap_all(), !std::all_of(processes_.begin(), processes_.end(), still)) {
+      if (monotonic_ns() >= deadline_ns || interrupted()) return false;
+      sleep_until(monotonic_ns() + 100'000);
+    }
+    return true;
+  }
+
+  /// A limit may keep a worker from noticing the stop order for long; the bounds do not need to wait for that.
+  bool may_be_held_up() const {
+    const auto holds_up = [](const Node& node) {
+      return node.limits.contains(Knob::CpuMax) || node.limits.contains(Knob::IoMax);
+    };
+    return !scenario_.actions.empty() ||
+           std::any_of(scenario_.tree.nodes.begin(), scenario_.tree.nodes.end(), holds_up);
+  }
+
+  Result<void> stop() {
+    observation_.window_ns = monotonic_ns() - start_ns_;
+    futex_set_and_wake(pages_.signals().stop);
+    for (WorkerProcess& process : processes_) {
+      if (process.alive()) ::kill(process.pid(), SIGUSR1);
+    }
+    const bool all_still =
+        wait_until_still(monotonic_ns() + (may_be_held_up() ? 5 * kMillisecond : kStopDeadlineNs));
+    sample();
+    std::vector<Counters> after = reader_->read();
+    for (WorkerProcess& process : processes_) process.read_held_state();
+    const int64_t final_ns = monotonic_ns();
+    observation_.noise = noise_->finish();
+    observation_.noise_is_realtime = noise_->is_realtime();
+    observation_.final_at_ns = final_ns - start_ns_;
+    observation_.first_attach_ns = first_attach_ns_ - start_ns_;
+    kills_ = oom_kills(after);
+    fault_.report(after, Moment::After, final_ns - first_attach_ns_);
+    for (size_t i = 0; i < after.size(); ++i) observation_.nodes[i].after = std::move(after[i]);
+    if (!all_still) lift_limits();
+    if (!wait_until_still(monotonic_ns() + kStopDeadlineNs)) {
+      for (WorkerProcess& process : processes_) {
+        if (!process.still()) process.kill_by_order();
+      }
+    }
+    return {};
+  }
+
+  static int64_t oom_kills(const std::vector<Counters>& nodes) {
+    int64_t sum = 0;
+    for (const Counters& counters : nodes) sum += get(counters, Counter::MemoryOomKills).value_or(0);
+    return sum;
+  }
+
+  /// Lets workers go that are throttled or frozen. All is measured by now.
+  void lift_limits() {
+    for (NodeId node = 0; node < scenario_.tree.size(); ++node) {
+      const std::string cpu = groups_->path(node, Controller::Cpu);
+      write_file(cpu + "/cpu.cfs_quota_us", "-1");
+      write_file(cpu + "/cpu.max", "max");
+      write_file(groups_->path(node, Controller::Freezer) + "/freezer.state", "THAWED");
+      write_file(groups_->path(node, Controller::Freezer) + "/cgroup.freeze", "0");
+      const KnobContext context = machine_.knob_context(Controller::Io);
+      for (const std::string_view file : knob_info(Knob::IoMax).v1_files) {
+        write_file(fmt::format("{}/{}", groups_->path(node, Controller::Io), file), context.device + " 0");
+      }
+    }
+  }
+
+  Result<void> release() {
+    futex_set_and_wake(pages_.signals().release);
+    const int64_t kill_at_ns = monotonic_ns() + kReapDeadlineNs;
+    while (!reap_all()) {
+      if (monotonic_ns() >= kill_at_ns + kReapDeadlineNs) {
+        return fail(ErrorKind::Infrastructure, "end a worker", "", ETIMEDOUT, "it outlived SIGKILL");
+      }
+      if (monotonic_ns() >= kill_at_ns || interrupted()) {
+        for (WorkerProcess& process : processes_) process.kill_by_order();
+      }
+      sleep_until(monotonic_ns() + 100'000);
+    }
+    // Children of workers that were killed were left to this process.
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    return {};
+  }
+
+  Result<void> drain() {
+    scratch_.reset();  // with the files goes their page cache
+    // What is freed may sit in per-CPU stocks (memcg_stock) and wait for RCU: read until it is quiet.
+    int64_t last = -1;
+    int quiet = 0;
+    const int64_t end_ns = monotonic_ns() + kDrainDeadlineNs;
+    while (quiet < 3 && monotonic_ns() < end_ns) {
+      while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+      }
+      const std::vector<Counters> now = reader_->read({Counter::MemoryCurrent, Counter::PidsCurrent});
+      const int64_t memory = get(now[0], Counter::MemoryCurrent).value_or(0);
+      const bool empty = get(now[0], Counter::PidsCurrent).value_or(0) == 0;
+      quiet = memory == last && empty ? quiet + 1 : 0;
+      if (memory == 0 && empty) break;
+      last = memory;
+      sleep_until(monotonic_ns() + 500'000);
+    }
+    std::vector<Counters> drained = reader_->read();
+    fault_.report(drained, Moment::Drained, monotonic_ns() - first_attach_ns_);
+    for (size_t i = 0; i < drained.size(); ++i) observation_.nodes[i].drained = std::move(drained[i]);
+    return {};
+  }
+
+  Result<void> tear_down() {
+    observation_.health = log_->finish();
+    const std::vector<std::string>& lines = observation_.health.log;
+    const bool named = std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
+      return line.find("Killed process ") != std::string::npos;
+    });
+    const auto oom_killed = [&](pid_t pid) {
+      if (!named) return kills_ > 0;
+      const std::string phrase = fmt::format("Killed process {} ", pid);
+      return kills_ > 0 || std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+               return line.find(phrase) != std::string::npos;
+             });
+    };
+    for (size_t i = 0; i < processes_.size(); ++i) {
+      std::vector<WorkerSample> series = std::move(observation_.workers[i].series);
+      observation_.workers[i] = processes_[i].observe(start_ns_, oom_killed);
+      observation_.workers[i].series = std::move(series);
+    }
+    fault_.report(observation_.health);
+    if (Result<void> destroyed = groups_->destroy(); !destroyed) return destroyed;
+    observation_.overhead_ns = monotonic_ns() - began_ns_ - observation_.window_ns;
+    return {};
+  }
+
+  const Hierarchies& hierarchies_;
+  const MachineFacts& machine_;
+  const Scenario& scenario_;
+  const ExecutorOptions& options_;
+  FaultPlayer fault_;
+  SharedPages pages_;
+  Observation observation_;
+  std::optional<Scratch> scratch_;
+  std::optional<CgroupTree> groups_;
+  std::optional<CounterReader> reader_;
+  std::optional<KernelLog> log_;
+  std::vector<WorkerProcess> processes_;  // after groups_: dies before they are removed
+  std::unique_ptr<NoiseMonitor> noise_;
+  int64_t began_ns_ = 0;
+  int64_t first_attach_ns_ = 0;
+  int64_t start_ns_ = 0;
+  int64_t kills_ = 0;
+};
+
+}  // namespace
+
+Result<Observation> execute(const Hierarchies& hierarchies, const MachineFacts& machine,
+                            const Scenario& scenario, const ExecutorOptions& options) {
+  Result<SharedPages> pages = SharedPages::create(scenario.workers.size());
+  if (!pages) return tl::unexpected(pages.error());
+  return Run(hierarchies, machine, scenario, options, std::move(*pages)).all();
+}
+
+}  // namespace treeline

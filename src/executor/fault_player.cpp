@@ -1,0 +1,188 @@
+#include "executor/fault_player.h"
+
+#include <algorithm>
+
+namespace treeline {
+
+namespace {
+
+constexpr int64_t kStayingBytes = 4 << 20;
+constexpr int64_t kTaintWarn = 1 << 9;  // include/linux/panic.h: TAINT_WARN
+
+void scale_quota(Limits& limits, int64_t tenths) {
+  const auto found = limits.find(Knob::CpuMax);
+  if (found == limits.end()) return;
+  auto& bandwidth = std::get<CpuBandwidth>(found->second);
+  if (bandwidth.quota_us) bandwidth.quota_us = std::max<int64_t>(*bandwidth.quota_us * tenths / 10, 1'000);
+}
+
+void scale_amount(Limits& limits, Knob knob, int64_t numerator, int64_t denominator, int64_t plus) {
+  const auto found = limits.find(knob);
+  if (found == limits.end()) return;
+  auto& number = std::get<Amount>(found->second);
+  if (number.value) number.value = *number.value * numerator / denominator + plus;
+}
+
+/// The first two siblings that both carry a weight trade theirs.
+void swap_weights(Tree& tree) {
+  for (NodeId parent = 0; parent < tree.size(); ++parent) {
+    std::vector<NodeId> weighted;
+    for (const NodeId child : tree.children(parent)) {
+      if (tree[child].limits.contains(Knob::CpuWeight)) weighted.push_back(child);
+    }
+    if (weighted.size() < 2) continue;
+    std::swap(tree[weighted[0]].limits[Knob::CpuWeight], tree[weighted[1]].limits[Knob::CpuWeight]);
+    return;
+  }
+}
+
+}  // namespace
+
+Tree FaultPlayer::enforced_tree() const {
+  Tree tree = scenario_.tree;
+  if (!fault_) return tree;
+  if (is(PlantedFault::CpuWeightsSwapped)) swap_weights(tree);
+  for (NodeId id = 0; id < tree.size(); ++id) {
+    Limits& limits = tree[id].limits;
+    switch (*fault_) {
+      case PlantedFault::CpuMaxDeepUnset:
+        if (tree.depth(id) >= 2) limits.erase(Knob::CpuMax);
+        break;
+      case PlantedFault::CpuQuotaHigh:
+        scale_quota(limits, 13);
+        break;
+      case PlantedFault::CpuQuotaLow:
+        scale_quota(limits, 5);
+        break;
+      case PlantedFault::CpuUsageUnderReported:
+        limits.erase(Knob::CpuMax);
+        break;
+      case PlantedFault::CpusetGrandchildUnset:
+        if (tree.depth(id) >= 2) limits.erase(Knob::CpusetCpus);
+        break;
+      case PlantedFault::MemoryAncestorUnset:
+        if (!tree.is_leaf(id)) limits.erase(Knob::MemoryMax);
+        break;
+      case PlantedFault::MemoryOomSpurious:
+        scale_amount(limits, Knob::MemoryMax, 1, 2, 0);
+        break;
+      case PlantedFault::PidsOffByOne:
+        scale_amount(limits, Knob::PidsMax, 1, 1, 1);
+        break;
+      case PlantedFault::IoLimitUnset:
+        limits.erase(Knob::IoMax);
+        break;
+      default:
+        break;
+    }
+    // What depends on a limit that is not enforced goes with it.
+    if (!limits.contains(Knob::CpuMax)) limits.erase(Knob::CpuMaxBurst);
+    if (!limits.contains(Knob::MemoryMax)) limits.erase(Knob::MemorySwapMax);
+  }
+  return tree;
+}
+
+NodeId FaultPlayer::node_of(const Worker& worker) const {
+  const Tree& tree = scenario_.tree;
+  const int deepest = tree.max_depth();
+  const bool moved = is(PlantedFault::AttachedToParent) && deepest > 0 && tree.depth(worker.node) == deepest;
+  return moved ? tree[worker.node].parent : worker.node;
+}
+
+bool FaultPlayer::escapes_freezer(const Worker& worker) const {
+  if (!is(PlantedFault::FreezerGrandchildMissed)) return false;
+  const Tree& tree = scenario_.tree;
+  return std::any_of(scenario_.actions.begin(), scenario_.actions.end(), [&](const Action& action) {
+    return action.kind == Action::Kind::Freeze && tree.is_in_subtree(worker.node, action.node) &&
+           tree.depth(worker.node) >= tree.depth(action.node) + 2;
+  });
+}
+
+void FaultPlayer::leak(std::vector<Counters>& nodes, Counter counter) const {
+  const std::vector<Counters> honest = nodes;
+  for (NodeId id = 0; id < scenario_.tree.size(); ++id) {
+    const std::vector<NodeId> children = scenario_.tree.children(id);
+    if (children.empty()) continue;
+    const auto lost = get(honest[static_cast<size_t>(children.back())], counter);
+    auto& own = nodes[static_cast<size_t>(id)];
+    if (lost && own.contains(counter)) own[counter] = std::max<int64_t>(own[counter] - *lost, 0);
+  }
+}
+
+void FaultPlayer::cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) const {
+  for (NodeId id = 0; id < scenario_.tree.size(); ++id) {
+    auto& counters = nodes[static_cast<size_t>(id)];
+    for (const NodeId above : scenario_.tree.lineage(id)) {
+      const auto limit = get<CpuBandwidth>(scenario_.tree[above].limits, Knob::CpuMax);
+      if (!limit || !limit->quota_us || !counters.contains(Counter::CpuUsageNs)) continue;
+      const auto most = static_cast<int64_t>(static_cast<double>(elapsed_ns) *
+                                             static_cast<double>(*limit->quota_us) /
+                                             static_cast<double>(limit->period_us));
+      counters[Counter::CpuUsageNs] = std::min(counters[Counter::CpuUsageNs], most);
+    }
+  }
+}
+
+void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t elapsed_ns) const {
+  if (!fault_ || moment == Moment::Before) return;
+  if (is(PlantedFault::CpuUsageUnderReported)) cap_usage(nodes, elapsed_ns);
+  if (is(PlantedFault::CpuUsageLeaks)) leak(nodes, Counter::CpuUsageNs);
+  if (is(PlantedFault::MemoryUsageLeaks)) leak(nodes, Counter::MemoryCurrent);
+  if (is(PlantedFault::PidsUsageLeaks)) leak(nodes, Counter::PidsCurrent);
+  for (NodeId id = 0; id < scenario_.tree.size(); ++id) {
+    auto& own = nodes[static_cast<size_t>(id)];
+    if (is(PlantedFault::MemoryUnderReported)) {
+      for (const Counter counter : {Counter::MemoryCurrent, Counter::MemoryPeak, Counter::MemoryAnon,
+                                    Counter::MemoryFile, Counter::MemoryShmem}) {
+        if (own.contains(counter)) own[counter] /= 2;
+      }
+    }
+    if (is(PlantedFault::MemoryChargeStays) && moment == Moment::Drained) {
+      own[Counter::MemoryCurrent] =
+          std::max(own[Counter::MemoryCurrent], std::min(own[Counter::MemoryPeak], kStayingBytes));
+    }
+    const NodeId parent = scenario_.tree[id].parent;
+    if (is(PlantedFault::MemoryOomMisattributed) && parent != kNoParent) {
+      // Parents come first, so that a kill moves up by one level only.
+      nodes[static_cast<size_t>(parent)][Counter::MemoryOomKills] += own[Counter::MemoryOomKills];
+      own[Counter::MemoryOomKills] = 0;
+    }
+  }
+}
+
+void FaultPlayer::report(NodeObservation& node, NodeId id) const {
+  if (!fault_) return;
+  const Limits& limits = scenario_.tree[id].limits;
+  node.readbacks.clear();
+  for (const auto& [knob, value] : limits) {
+    const KnobContext context = machine_.knob_context(knob_info(knob).controller);
+    for (const KnobWrite& write : encode(knob, value, limits, context)) {
+      Readback readback{knob, write.file, write.expected, 0};
+      if (is(PlantedFault::ReadbackWrong) && knob == Knob::CpuWeight) {
+        readback.read = std::to_string(std::strtoll(write.expected.c_str(), nullptr, 10) + 1);
+      }
+      node.readbacks.push_back(std::move(readback));
+    }
+  }
+}
+
+void FaultPlayer::report(std::vector<ProbeObservation>& probes) const {
+  if (!is(PlantedFault::RefusalMissing)) return;
+  for (size_t i = 0; i < probes.size(); ++i) {
+    if (probes[i].write_errno == 0) continue;
+    probes[i].write_errno = 0;
+    probes[i].read_after = describe(scenario_.probes[i].knob, scenario_.probes[i].value);
+  }
+}
+
+void FaultPlayer::report(KernelHealth& health) const {
+  if (!is(PlantedFault::KernelWarns)) return;
+  const bool limited = std::any_of(scenario_.tree.nodes.begin(), scenario_.tree.nodes.end(),
+                                   [](const Node& node) { return node.limits.contains(Knob::CpuMax); });
+  if (!limited) return;
+  health.log.emplace_back("WARNING: CPU: 0 PID: 1 at kernel/sched/fair.c:1 planted_fault+0x1/0x2");
+  health.log_readable = true;
+  health.taint_after |= kTaintWarn;
+}
+
+}  // namespace treeline

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/observation.h"
+#include "model/planted_fault.h"
+#include "model/scenario.h"
+
+namespace treeline {
+
+/// Plays a planted fault (model/planted_fault.h) at the points where a defective kernel would differ: the limits
+/// that are enforced, the group that a worker lands in, and what is reported. Without a fault every function
+/// gives back what it was given.
+class FaultPlayer {
+ public:
+  FaultPlayer(std::optional<PlantedFault> fault, const Scenario& scenario, const MachineFacts& machine)
+      : fault_(fault), scenario_(scenario), machine_(machine) {}
+
+  bool active() const { return fault_.has_value(); }
+  /// The tree whose limits are really set.
+  Tree enforced_tree() const;
+  /// The node that a worker is really attached to.
+  NodeId node_of(const Worker& worker) const;
+  /// The worker is left out of its group in the freezer's hierarchy.
+  bool escapes_freezer(const Worker& worker) const;
+
+  enum class Moment { Before, Window, After, Drained };
+  /// Counters of all nodes as the defective kernel reports them, `elapsed_ns` after the first attach.
+  void report(std::vector<Counters>& nodes, Moment moment, int64_t elapsed_ns) const;
+  void report(NodeObservation& node, NodeId id) const;
+  void report(std::vector<ProbeObservation>& probes) const;
+  void report(KernelHealth& health) const;
+
+ private:
+  bool is(PlantedFault fault) const { return fault_ == fault; }
+  void leak(std::vector<Counters>& nodes, Counter counter) const;
+  void cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) const;
+
+  std::optional<PlantedFault> fault_;
+  const Scenario& scenario_;
+  const MachineFacts& machine_;
+};
+
+}  // namespace treeline

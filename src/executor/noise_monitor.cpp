@@ -1,0 +1,112 @@
+#include "executor/noise_monitor.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "cgroup/fd.h"
+#include "executor/worker.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr int64_t kPeriodNs = 1'000'000;
+constexpr int kPriority = 50;
+
+/// Per CPU: steal, idle and busy time since boot.
+std::map<int, CpuNoise> read_proc_stat() {
+  std::map<int, CpuNoise> result;
+  const int64_t tick_ns = 1'000'000'000 / ::sysconf(_SC_CLK_TCK);
+  std::istringstream lines(read_file("/proc/stat").value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("cpu") || line.size() < 4 || line[3] == ' ') continue;
+    std::istringstream words(line.substr(3));
+    CpuNoise noise;
+    int64_t user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0;
+    words >> noise.cpu >> user >> nice >> system >> idle >> iowait >> irq >> softirq >> steal;
+    noise.idle_ns = (idle + iowait) * tick_ns;
+    noise.busy_ns = (user + nice + system + irq + softirq) * tick_ns;
+    noise.steal_ns = steal * tick_ns;
+    result[noise.cpu] = noise;
+  }
+  return result;
+}
+
+void pin_to(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  ::sched_setaffinity(0, sizeof set, &set);
+}
+
+}  // namespace
+
+NoiseMonitor::NoiseMonitor(const std::vector<int>& cpus) {
+  std::map<int, CpuNoise> before = read_proc_stat();
+  for (const int cpu : cpus) {
+    auto& entry = *cpus_.emplace_back(std::make_unique<PerCpu>());
+    entry.monitor = this;
+    entry.cpu = cpu;
+    entry.before = before[cpu];
+    entry.expected_ns = monotonic_ns();
+    entry.started = ::pthread_create(&entry.thread, nullptr, watch, &entry) == 0;
+    if (!entry.started) realtime_ = false;
+  }
+}
+
+NoiseMonitor::~NoiseMonitor() { join(); }
+
+void NoiseMonitor::join() {
+  stop_ = true;
+  for (auto& entry : cpus_) {
+    if (std::exchange(entry->started, false)) ::pthread_join(entry->thread, nullptr);
+  }
+}
+
+void* NoiseMonitor::watch(void* argument) {
+  PerCpu& self = *static_cast<PerCpu*>(argument);
+  pin_to(self.cpu);
+  sched_param parameters{};
+  parameters.sched_priority = kPriority;
+  if (::sched_setscheduler(0, SCHED_FIFO, &parameters) != 0) self.monitor->realtime_ = false;
+  while (!self.monitor->stop_) {
+    const int64_t now = monotonic_ns();
+    const int64_t late = now - self.expected_ns;
+    if (late > self.max_gap_ns) self.max_gap_ns = late;
+    self.expected_ns = now + kPeriodNs;
+    sleep_until(self.expected_ns);
+  }
+  return nullptr;
+}
+
+std::vector<CpuNoise> NoiseMonitor::finish() {
+  const int64_t now = monotonic_ns();
+  std::map<int, CpuNoise> after = read_proc_stat();
+  std::vector<CpuNoise> result;
+  for (auto& entry : cpus_) {
+    CpuNoise noise = after[entry->cpu];
+    noise.cpu = entry->cpu;
+    noise.idle_ns -= entry->before.idle_ns;
+    noise.busy_ns -= entry->before.busy_ns;
+    noise.steal_ns -= entry->before.steal_ns;
+    // A thread that should have woken up by now is in the middle of a gap.
+    noise.max_gap_ns = std::max(entry->max_gap_ns.load(), now - entry->expected_ns);
+    result.push_back(noise);
+  }
+  join();
+  return result;
+}
+
+int running_tasks() {
+  std::istringstream words(read_file("/proc/loadavg").value_or(""));
+  std::string one, five, fifteen;
+  int running = 0;
+  words >> one >> five >> fifteen >> running;
+  return running;
+}
+
+}  // namespace treeline

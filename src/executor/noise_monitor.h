@@ -1,0 +1,47 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "model/observation.h"
+
+namespace treeline {
+
+/// How far the outside world kept CPUs from their work: per CPU a thread, SCHED_FIFO where allowed, sleeps until
+/// each next millisecond and records by how much it was late. Its greatest lateness is how late a tick may have
+/// been. With it, /proc/stat before and after. Runs from construction to finish().
+class NoiseMonitor {
+ public:
+  explicit NoiseMonitor(const std::vector<int>& cpus);
+  NoiseMonitor(const NoiseMonitor&) = delete;
+  NoiseMonitor& operator=(const NoiseMonitor&) = delete;
+  ~NoiseMonitor();
+
+  bool is_realtime() const { return realtime_.load(); }
+  std::vector<CpuNoise> finish();
+
+ private:
+  struct PerCpu {
+    NoiseMonitor* monitor = nullptr;
+    pthread_t thread{};
+    bool started = false;
+    CpuNoise before;  ///< /proc/stat
+    std::atomic<int64_t> max_gap_ns{0};
+    std::atomic<int64_t> expected_ns{0};  ///< When the thread should have woken up next.
+    int cpu = 0;
+  };
+  static void* watch(void* argument);
+  void join();
+
+  std::vector<std::unique_ptr<PerCpu>> cpus_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> realtime_{true};
+};
+
+/// Runnable tasks on the host now: /proc/loadavg.
+int running_tasks();
+
+}  // namespace treeline

@@ -1,0 +1,59 @@
+#include "executor/probe_runner.h"
+
+#include "cgroup/fd.h"
+
+namespace treeline {
+
+namespace {
+
+using Writes = std::vector<KnobWrite>;
+
+std::vector<std::string> read_all(const CgroupTree& groups, NodeId node, const Writes& writes,
+                                  const KnobContext& context) {
+  std::vector<std::string> texts;
+  for (const KnobWrite& write : writes) texts.push_back(groups.read(node, write, context).value_or(""));
+  return texts;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : " ") + text;
+  return all;
+}
+
+/// Two rounds: of two files that depend on each other, the second may have to be put back first.
+void put_back(CgroupTree& groups, NodeId node, const Writes& writes, const std::vector<std::string>& texts,
+              const KnobContext& context) {
+  for (int round = 0; round < 2; ++round) {
+    for (size_t i = 0; i < writes.size(); ++i) {
+      const bool no_rate = writes[i].knob == Knob::IoMax && texts[i].empty();
+      KnobWrite write = writes[i];
+      write.value = no_rate ? context.device + " 0" : texts[i];
+      groups.write(node, write);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<ProbeObservation> run_probes(CgroupTree& groups, const Scenario& scenario,
+                                         const MachineFacts& machine) {
+  std::vector<ProbeObservation> observations;
+  for (const Probe& probe : scenario.probes) {
+    const KnobContext context = machine.knob_context(knob_info(probe.knob).controller);
+    const Writes writes = encode(probe.knob, probe.value, scenario.tree[probe.node].limits, context);
+    const std::vector<std::string> before = read_all(groups, probe.node, writes, context);
+    ProbeObservation observation;
+    observation.read_before = joined(before);
+    for (const KnobWrite& write : writes) {
+      observation.write_errno = groups.write(probe.node, write);
+      if (observation.write_errno != 0) break;
+    }
+    observation.read_after = joined(read_all(groups, probe.node, writes, context));
+    put_back(groups, probe.node, writes, before, context);
+    observations.push_back(std::move(observation));
+  }
+  return observations;
+}
+
+}  // namespace treeline

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace treeline {
+
+/// Longest text of a worker's first failed operation.
+inline constexpr size_t kMaxOperation = 32;
+inline constexpr int kMaxSeenCpus = 1024;
+
+/// What a worker tells of itself, in memory that it shares with the executor. The executor touches the page
+/// first, so that it is charged to the executor's group and not to the worker's.
+struct alignas(64) WorkerReport {
+  std::atomic<int64_t> started_ns{0};   ///< CLOCK_MONOTONIC
+  std::atomic<int64_t> settled_ns{0};   ///< 0: not yet
+  std::atomic<int64_t> still_ns{0};     ///< Stopped and holding still since; 0: not yet
+  std::atomic<int64_t> progress{0};
+  std::atomic<int64_t> bytes_touched{0};
+  std::atomic<int64_t> bytes_moved{0};
+  std::atomic<int64_t> io_ops{0};
+  std::atomic<int64_t> forks_ok{0};
+  std::atomic<int64_t> forks_refused{0};
+  std::atomic<int> first_errno{0};
+  char first_error[kMaxOperation]{};
+  std::atomic<uint64_t> cpus_seen[kMaxSeenCpus / 64]{};
+  std::atomic<int64_t> fastest_op_ns{0};
+};
+
+/// What all workers read. Three phases, each a futex word that goes from 0 to 1.
+struct alignas(64) Signals {
+  std::atomic<uint32_t> start{0};
+  std::atomic<uint32_t> stop{0};
+  std::atomic<uint32_t> release{0};
+  std::atomic<int64_t> deadline_ns{0};  ///< CLOCK_MONOTONIC: workers stop by themselves at it.
+};
+
+}  // namespace treeline

@@ -1,0 +1,110 @@
+#include "executor/worker.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <ctime>
+
+#include "executor/futex.h"
+
+namespace treeline {
+
+namespace {
+
+void do_nothing(int) {}
+
+/// The OOM killer must take workers before anything else on the machine.
+void volunteer_for_oom() {
+  const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  [[maybe_unused]] const ssize_t written = ::write(fd, "1000", 4);
+  ::close(fd);
+}
+
+/// The stop signal must break system calls off, so without SA_RESTART.
+void set_up_signals() {
+  struct sigaction action {};
+  action.sa_handler = do_nothing;
+  ::sigaction(SIGUSR1, &action, nullptr);
+  action.sa_handler = SIG_DFL;
+  for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) ::sigaction(signal, &action, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+struct Runner {
+  const WorkerContext& context;
+  void operator()(const CpuHog& hog) const { run_cpu_hog(hog, context); }
+  void operator()(const MemoryHog& hog) const { run_memory_hog(hog, context); }
+  void operator()(const IoHog& hog) const { run_io_hog(hog, context); }
+  void operator()(const ForkStorm& storm) const { run_fork_storm(storm, context); }
+  void operator()(const Mixed& mixed) const { run_mixed(mixed, context); }
+  void operator()(const Idle&) const {
+    report_settled(context.report);
+    wait_for_stop(context);
+  }
+};
+
+}  // namespace
+
+int64_t monotonic_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+bool should_stop(const WorkerContext& context) {
+  return context.signals.stop.load(std::memory_order_relaxed) != 0 ||
+         monotonic_ns() >= context.signals.deadline_ns.load(std::memory_order_relaxed);
+}
+
+void wait_for_stop(const WorkerContext& context) {
+  while (!should_stop(context)) futex_wait(context.signals.stop, 0, context.signals.deadline_ns.load());
+}
+
+void report_failure(WorkerReport& report, const char* operation, int errnum) {
+  int none = 0;
+  if (!report.first_errno.compare_exchange_strong(none, errnum)) return;
+  std::strncpy(report.first_error, operation, kMaxOperation - 1);
+}
+
+void report_settled(WorkerReport& report) { report.settled_ns.store(monotonic_ns()); }
+
+void note_cpu(WorkerReport& report) {
+  const int cpu = ::sched_getcpu();
+  if (cpu < 0 || cpu >= kMaxSeenCpus) return;
+  std::atomic<uint64_t>& word = report.cpus_seen[cpu / 64];
+  const uint64_t bit = uint64_t{1} << (cpu % 64);
+  if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit, std::memory_order_relaxed);
+}
+
+void sleep_until(int64_t until_ns) {
+  const timespec until{until_ns / 1'000'000'000, until_ns % 1'000'000'000};
+  ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+}
+
+void die_with(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(0);  // it died before the order was in place
+}
+
+void run_worker(const Workload& workload, const WorkerContext& context, pid_t parent) {
+  die_with(parent);
+  set_up_signals();
+  volunteer_for_oom();
+  while (context.signals.start.load() == 0) futex_wait(context.signals.start, 0);
+  context.report.started_ns.store(monotonic_ns());
+  note_cpu(context.report);
+  std::visit(Runner{context}, workload);
+  context.report.still_ns.store(monotonic_ns());
+  while (context.signals.release.load() == 0) futex_wait(context.signals.release, 0);
+  end_children();
+  ::_exit(0);
+}
+
+}  // namespace treeline

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <ctime>
+#include <functional>
+#include <string>
+
+#include "executor/shared_page.h"
+#include "model/observation.h"
+#include "model/workload.h"
+
+namespace treeline {
+
+/// A worker seen from the executor: forked, watched, ended and reaped. Destroyed, it leaves no process.
+class WorkerProcess {
+ public:
+  WorkerProcess(const Workload& workload, WorkerReport& report) : workload_(workload), report_(report) {}
+  WorkerProcess(WorkerProcess&& other) noexcept;
+  WorkerProcess& operator=(WorkerProcess&&) = delete;
+  ~WorkerProcess();
+
+  /// The child blocks until Signals::start. errno, 0 if it was forked.
+  int fork(const Signals& signals, const std::string& scratch_file);
+  /// Call when attached: takes what later readings are compared with.
+  void note_attached();
+
+  pid_t pid() const { return pid_; }
+  bool alive() const { return pid_ > 0 && !reaped_; }
+  bool settled() const { return !alive() || report_.settled_ns.load() != 0; }
+  bool still() const { return !alive() || report_.still_ns.load() != 0; }
+  /// Reaps the process if it has died. True if it is gone.
+  bool try_reap();
+  void kill_by_order();
+  void refuse(int errnum, const char* operation);
+
+  WorkerSample sample(int64_t start_ns) const;
+  /// Readings that need the living process, at the moment of NodeObservation::after.
+  void read_held_state();
+  /// Everything, after it was reaped. `oom_killed` says whether the kernel claims an OOM kill for this pid.
+  WorkerObservation observe(int64_t start_ns, const std::function<bool(pid_t)>& oom_killed) const;
+
+ private:
+  int64_t cpu_clock_ns() const;
+
+  const Workload& workload_;
+  WorkerReport& report_;
+  pid_t pid_ = -1;
+  bool reaped_ = false;
+  bool killed_by_order_ = false;
+  bool has_clock_ = false;
+  clockid_t clock_{};
+  int status_ = 0;
+  struct rusage usage_ {};
+  int64_t ended_ns_ = 0;
+  int64_t attached_rss_ = 0;
+  WorkerObservation held_;
+};
+
+}  // namespace treeline

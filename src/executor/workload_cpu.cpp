@@ -1,0 +1,76 @@
+#include <pthread.h>
+
+#include <ctime>
+#include <vector>
+
+#include "executor/worker.h"
+
+namespace treeline {
+
+namespace {
+
+/// A few microseconds of work between looks at the clock.
+void spin() {
+  volatile uint32_t sink = 0;
+  for (uint32_t i = 0; i < 4'000; ++i) sink = sink + i;
+}
+
+int64_t thread_cpu_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+struct ThreadStart {
+  const CpuHog& hog;
+  const WorkerContext& context;
+};
+
+void* burn_in_thread(void* argument) {
+  const auto* start = static_cast<const ThreadStart*>(argument);
+  burn(start->hog.duty_percent, start->hog.cycle_us, start->context);
+  return nullptr;
+}
+
+}  // namespace
+
+void burn(int duty_percent, int64_t cycle_us, const WorkerContext& context) {
+  const int64_t cycle_ns = cycle_us * 1'000;
+  const int64_t budget_ns = cycle_ns * duty_percent / 100;
+  const int64_t first_ns = monotonic_ns();
+  int64_t spent_to_ns = thread_cpu_ns() + budget_ns;
+  while (!should_stop(context)) {
+    spin();
+    context.report.progress.fetch_add(1, std::memory_order_relaxed);
+    note_cpu(context.report);
+    if (duty_percent == 100 || thread_cpu_ns() < spent_to_ns) continue;
+    // The next boundary that is still to come: cycles that were missed are not made up for, so that no cycle
+    // holds more than one budget.
+    const int64_t cycles = (monotonic_ns() - first_ns) / cycle_ns + 1;
+    sleep_until(first_ns + cycles * cycle_ns);
+    spent_to_ns = thread_cpu_ns() + budget_ns;
+  }
+}
+
+void run_cpu_hog(const CpuHog& hog, const WorkerContext& context) {
+  std::vector<pthread_t> threads;
+  ThreadStart start{hog, context};
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 64 << 10);
+  for (int i = 1; i < hog.threads; ++i) {
+    pthread_t thread{};
+    const int error = pthread_create(&thread, &attributes, burn_in_thread, &start);
+    if (error != 0) {
+      if (error == EAGAIN) context.report.forks_refused.fetch_add(1);
+      report_failure(context.report, "create thread", error);
+      continue;
+    }
+    context.report.forks_ok.fetch_add(1);
+    threads.push_back(thread);
+  }
+  burn(hog.duty_percent, hog.cycle_us, context);
+  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+}
+
+}  // namespace treeline

@@ -1,0 +1,89 @@
+#include "oracle/cpu_conservation.h"
+
+#include <fmt/format.h>
+
+#include "oracle/demand.h"
+#include "oracle/finding.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr double kRoundingNs = 2'000;
+
+std::optional<int64_t> used_ns(const Observation& observation, NodeId node) {
+  const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+  return grown(seen.before, seen.drained, Counter::CpuUsageNs);
+}
+
+struct Account {
+  double used_ns = 0;
+  double tolerance_ns = 0;
+  bool complete = true;  ///< No worker left children that nobody of its own waited for.
+};
+
+Account account_of(const Scenario& scenario, const Observation& observation,
+                   const std::vector<size_t>& workers) {
+  Account account;
+  for (const size_t i : workers) {
+    const WorkerObservation& worker = observation.workers[i];
+    account.used_ns += static_cast<double>(worker.user_ns + worker.system_ns);
+    account.tolerance_ns += static_cast<double>(worker.attached_cpu_ns) + kRoundingNs +
+                            static_cast<double>(observation.machine.tick_ns()) + max_gap_ns(observation);
+    const bool died = worker.end == WorkerEnd::OomKilled || worker.end == WorkerEnd::Killed;
+    if (died && tasks_wanted(scenario.workers[i].workload) > 1) account.complete = false;
+  }
+  return account;
+}
+
+}  // namespace
+
+std::vector<Finding> judge_cpu_conservation(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const std::vector<NodeId> children = scenario.tree.children(node);
+    const auto used = used_ns(observation, node);
+    if (children.empty() || !used || workers_in(scenario, node).empty()) continue;
+    const Account own = account_of(scenario, observation, workers_at(scenario, node));
+    double below = 0;
+    double most = 0;
+    for (const NodeId child : children) {
+      const auto child_ns = static_cast<double>(used_ns(observation, child).value_or(0));
+      below += child_ns;
+      most = std::max(most, child_ns);
+    }
+    const double tolerance = own.tolerance_ns + kRoundingNs * static_cast<double>(children.size());
+    std::string why;
+    if (most <= tolerance) why = "no child used more than the tolerance";
+    if (!own.complete) why = "a killed worker left children";
+    findings.push_back(
+        equal_within({"cpu.conservation", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6,
+                     (below + own.used_ns) / 1e6, tolerance / 1e6,
+                     fmt::format("CPU time of {} against its own tasks' and its children's",
+                                 scenario.tree.path(node)),
+                     why));
+  }
+  return findings;
+}
+
+std::vector<Finding> judge_cpu_rusage(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const std::vector<size_t> workers = workers_in(scenario, node);
+    const auto used = used_ns(observation, node);
+    if (workers.empty() || !used) continue;
+    const Account account = account_of(scenario, observation, workers);
+    std::string why;
+    if (account.used_ns < 2 * account.tolerance_ns) why = "its workers used too little to tell";
+    if (!account.complete) why = "a killed worker left children";
+    Finding finding =
+        equal_within({"cpu.rusage", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6,
+                     account.used_ns / 1e6, account.tolerance_ns / 1e6,
+                     fmt::format("CPU time of {} against its workers' rusage", scenario.tree.path(node)), why);
+    if (!account.complete) finding.status = Status::Inconclusive;
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+}  // namespace treeline

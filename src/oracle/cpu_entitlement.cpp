@@ -1,0 +1,130 @@
+#include "oracle/cpu_entitlement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/rules.h"
+#include "oracle/cpu_bandwidth.h"
+#include "oracle/cpu_potential.h"
+#include "oracle/demand.h"
+#include "oracle/finding.h"
+
+namespace treeline {
+
+namespace {
+
+/// CpuHog looks at its clock every few microseconds of work (executor/workload_cpu.cpp); starting its threads and
+/// finding its pages takes some more. A tenth of a tick covers both on any machine that runs Linux at 250 Hz.
+constexpr double kOvershootNs = 400'000;
+
+bool other_quota_near(const Scenario& scenario, NodeId node) {
+  const Tree& tree = scenario.tree;
+  for (NodeId id = 0; id < tree.size(); ++id) {
+    if (id == node || !tree[id].limits.contains(Knob::CpuMax)) continue;
+    if (tree.is_in_subtree(id, node) || tree.is_in_subtree(node, id)) return true;
+  }
+  return false;
+}
+
+int always_wanting_threads(const Scenario& scenario, NodeId node) {
+  int threads = 0;
+  for (const size_t i : workers_in(scenario, node)) {
+    const Workload& workload = scenario.workers[i].workload;
+    if (always_wants_cpu(workload)) threads += std::get<CpuHog>(workload).threads;
+  }
+  return threads;
+}
+
+/// CPUs on which the hogs of the subtree can run at the same time, for certain.
+double parallel_cpus(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const IdSet cpus = effective_cpus(scenario.tree, node, observation.machine);
+  for (const size_t i : workers_in(scenario, node)) {
+    // A smaller cpuset below may crowd the hogs on few CPUs.
+    if (effective_cpus(scenario.tree, scenario.workers[i].node, observation.machine) != cpus) return 1;
+  }
+  return std::min<double>(always_wanting_threads(scenario, node), static_cast<double>(cpus.ids.size()));
+}
+
+}  // namespace
+
+std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  if (!scenario.actions.empty() || scenario.window.until_settled) return findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+    const auto used = grown(seen.before, seen.after, Counter::CpuUsageNs);
+    if (!limit || !limit->quota_us || !used || always_wanting_threads(scenario, node) == 0) continue;
+    if (other_quota_near(scenario, node) || has_competition(scenario, observation, node)) continue;
+    const MachineFacts& machine = observation.machine;
+    const IdSet cpus = effective_cpus(scenario.tree, node, machine);
+    const auto cpu_count = static_cast<double>(cpus.ids.size());
+    const double quota_ns = static_cast<double>(*limit->quota_us) * 1'000;
+    const double period_ns = static_cast<double>(limit->period_us) * 1'000;
+    const double slice_ns = static_cast<double>(machine.cfs_slice_us) * 1'000;
+    const auto window_ns = static_cast<double>(observation.window_ns);
+    const double parallel = parallel_cpus(scenario, observation, node);
+    if (quota_ns > parallel * period_ns) continue;  // the quota does not bind
+    const double late_ns = static_cast<double>(machine.tick_ns() + machine.base_slice_ns);
+    const double periods = std::max(std::floor(window_ns / period_ns) - 1, 0.0);
+    double bound = periods * std::min(quota_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
+                   share_against_outside(observation);
+    bound -= stolen_ns(observation, cpus) + cpu_count * slice_ns;
+    std::vector<double> ticks;
+    for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
+    for (const double tick_ns : ticks) bound -= tick_ns;
+    const double half = cpu_bandwidth_bound_ns(CpuBandwidth{*limit->quota_us / 2, limit->period_us}, 0,
+                                               measured_ns(observation), ticks, machine.cfs_slice_us);
+    const std::string why =
+        bound > half ? "" : "on this window and with this noise half of the quota could look the same";
+    findings.push_back(at_least({"cpu.entitlement", Controller::Cpu, node, "ms"},
+                                static_cast<double>(*used) / 1e6, std::max(bound, 0.0) / 1e6,
+                                fmt::format("CPU time that {} got of its {} in {:.1f} ms",
+                                            scenario.tree.path(node), describe(Knob::CpuMax, *limit),
+                                            window_ns / 1e6),
+                                why));
+  }
+  return findings;
+}
+
+std::vector<Finding> judge_cpu_no_throttle(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+    const auto throttled = grown(seen.before, seen.after, Counter::CpuThrottled);
+    const std::vector<size_t> workers = workers_in(scenario, node);
+    if (!limit || !limit->quota_us || !throttled || workers.empty()) continue;
+    double demand_ns = 0;
+    bool known = true;
+    for (const size_t i : workers) {
+      const Workload& workload = scenario.workers[i].workload;
+      const auto* hog = std::get_if<CpuHog>(&workload);
+      demand_ns += kOvershootNs;
+      if (std::holds_alternative<Idle>(workload)) continue;
+      if (!hog || hog->duty_percent == 100) {
+        known = false;
+        break;
+      }
+      const double cycle_ns = static_cast<double>(hog->cycle_us) * 1'000;
+      const double cycles = std::ceil(static_cast<double>(limit->period_us) * 1'000 / cycle_ns) + 1;
+      demand_ns += hog->threads * cycles * (cycle_ns * hog->duty_percent / 100 + kOvershootNs / 4);
+    }
+    if (!known) continue;
+    for (const int cpu : effective_cpus(scenario.tree, node, observation.machine).ids) {
+      demand_ns += static_cast<double>(observation.machine.cfs_slice_us) * 1'000 + tick_or_gap_ns(observation, cpu);
+    }
+    const double quota_ns = static_cast<double>(*limit->quota_us) * 1'000;
+    if (demand_ns > quota_ns) continue;
+    findings.push_back(at_most({"cpu.no_throttle", Controller::Cpu, node, "throttled periods"},
+                               static_cast<double>(*throttled), 0,
+                               fmt::format("{} under {} never wants more than {:.1f} ms a period",
+                                           scenario.tree.path(node), describe(Knob::CpuMax, *limit),
+                                           demand_ns / 1e6)));
+  }
+  return findings;
+}
+
+}  // namespace treeline

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <vector>
+
+#include "model/observation.h"
+#include "model/verdict.h"
+
+namespace treeline {
+
+/// A subtree whose hogs always want more than its quota, on CPUs that no other worker of the tree uses, gets it:
+///
+///   usage ≥ m · min(quota, D·(period − d)) · share − Σ_cpu (stolen + gap) − nCPU·slice,   m = ⌊window/period⌋ − 1
+///
+///  - m periods lie wholly inside the window; each refills the pool (do_sched_cfs_period_timer) and
+///    distribute_cfs_runtime wakes the throttled CPUs;
+///  - D = min(threads, CPUs) CPUs can use it in parallel;
+///  - d: on a CPU where an outside task runs, unthrottle_cfs_rq does not preempt it; the group gets on at the next
+///    tick, after the task's base slice: d = tick + base slice if anything else may be running;
+///  - share: the outside tasks' weight against the owner group's;
+///  - stolen time and one gap a CPU were not the kernel's to give; each CPU may end with an unused slice.
+/// Conclusive if a kernel that gives only half of the quota would be below the bound: half of the upper bound of
+/// cpu_bandwidth.h is less than this lower one.
+std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Observation& observation);
+
+/// A subtree that never needs its quota is never throttled: demand in any period + nCPU·(slice + gap) ≤ quota, where
+///  - a CpuHog with a duty cycle uses at most duty·cycle in each cycle, so in any period at most
+///    (⌈period/cycle⌉+1)·duty·cycle per thread, and the few microseconds between two looks at its clock;
+///  - slices handed to CPUs that no longer need them are out of the pool's reach (at most one a CPU);
+///  - a gap in the middle of a burn counts as use where the kernel cannot see stolen time.
+/// Judged by nr_throttled. Holds of subtrees with nothing but such hogs and idle workers.
+std::vector<Finding> judge_cpu_no_throttle(const Scenario& scenario, const Observation& observation);
+
+}  // namespace treeline

@@ -1,0 +1,92 @@
+#include "oracle/cpu_potential.h"
+
+#include <algorithm>
+
+#include "model/rules.h"
+#include "oracle/demand.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr double kOwnerShares = 262'144;
+constexpr double kTaskShares = 1'024;
+constexpr double kProcStatNs = 10'000'000;
+
+bool overlap(const IdSet& one, const IdSet& other) {
+  return std::any_of(one.ids.begin(), one.ids.end(), [&](int id) {
+    return std::binary_search(other.ids.begin(), other.ids.end(), id);
+  });
+}
+
+double idle_ns(const Observation& observation, const IdSet& cpus) {
+  double sum = 0;
+  for (const CpuNoise& noise : observation.noise) {
+    if (std::binary_search(cpus.ids.begin(), cpus.ids.end(), noise.cpu)) {
+      sum += std::max(static_cast<double>(noise.idle_ns) - kProcStatNs, 0.0);
+    }
+  }
+  return sum;
+}
+
+/// The most CPU time that a node's quota lets through for certain.
+std::optional<double> sure_cap_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
+  if (!limit || !limit->quota_us) return std::nullopt;
+  const double periods =
+      std::max(static_cast<double>(observation.window_ns / (limit->period_us * 1'000)) - 1, 0.0);
+  return periods * static_cast<double>(*limit->quota_us) * 1'000;
+}
+
+}  // namespace
+
+double measured_ns(const Observation& observation) {
+  return static_cast<double>(observation.final_at_ns - observation.first_attach_ns);
+}
+
+double share_against_outside(const Observation& observation) {
+  return kOwnerShares / (kOwnerShares + kTaskShares * observation.running_tasks);
+}
+
+double stolen_ns(const Observation& observation, const IdSet& cpus) {
+  double sum = 0;
+  for (const CpuNoise& noise : observation.noise) {
+    if (std::binary_search(cpus.ids.begin(), cpus.ids.end(), noise.cpu)) {
+      sum += static_cast<double>(noise.steal_ns) + kProcStatNs;
+    }
+  }
+  return sum;
+}
+
+bool has_competition(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const IdSet cpus = effective_cpus(scenario.tree, node, observation.machine);
+  return std::any_of(scenario.workers.begin(), scenario.workers.end(), [&](const Worker& worker) {
+    if (scenario.tree.is_in_subtree(worker.node, node)) return false;
+    if (std::holds_alternative<Idle>(worker.workload)) return false;
+    return overlap(cpus, effective_cpus(scenario.tree, worker.node, observation.machine));
+  });
+}
+
+double cpu_potential_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+  if (!scenario.actions.empty()) return 0;  // frozen time is no demand
+  const auto window_ns = static_cast<double>(observation.window_ns);
+  const IdSet cpus = effective_cpus(scenario.tree, node, observation.machine);
+  const auto wanted = [&](size_t i) {
+    const Worker& worker = scenario.workers[i];
+    const WorkerObservation& seen = observation.workers[i];
+    if (seen.end != WorkerEnd::Stopped && seen.end != WorkerEnd::Finished) return 0.0;
+    const IdSet own = effective_cpus(scenario.tree, worker.node, observation.machine);
+    return std::min(cpus_wanted(worker.workload), static_cast<double>(own.ids.size())) * window_ns;
+  };
+  const auto cap = [&](NodeId id) { return sure_cap_ns(scenario, observation, id); };
+  const double demand_ns = potential(scenario, node, wanted, cap);
+  const auto used = grown(observation.nodes[static_cast<size_t>(node)].before,
+                          observation.nodes[static_cast<size_t>(node)].after, Counter::CpuUsageNs);
+  if (has_competition(scenario, observation, node)) {
+    return std::min(demand_ns, static_cast<double>(used.value_or(0)) + idle_ns(observation, cpus));
+  }
+  const double available_ns = static_cast<double>(cpus.ids.size()) * window_ns - stolen_ns(observation, cpus);
+  return std::min(demand_ns, std::max(available_ns, 0.0)) * share_against_outside(observation);
+}
+
+}  // namespace treeline

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/observation.h"
+#include "model/scenario.h"
+
+namespace treeline {
+
+/// T of a run: from before the first attach to after the last counter read, in ns.
+double measured_ns(const Observation& observation);
+
+/// The least share of a CPU that the tree's owner group gets against what runs outside: it has the greatest weight
+/// (262144 shares), each outside task 1024. `running_tasks` bounds how many there are on one CPU.
+double share_against_outside(const Observation& observation);
+
+/// CPU time that the subtree of `node` would surely have used without a limit of its own, in ns: its hogs' demand,
+/// under the other nodes' limits, on the CPUs they may use, less stolen time and the outside's share. Where other
+/// workers of the tree compete, only what those CPUs had idle is sure.
+double cpu_potential_ns(const Scenario& scenario, const Observation& observation, NodeId node);
+
+/// Stolen time on the CPUs, with the 10 ms granularity of each of the two readings of /proc/stat.
+double stolen_ns(const Observation& observation, const IdSet& cpus);
+
+/// Workers outside the subtree that may use the same CPUs.
+bool has_competition(const Scenario& scenario, const Observation& observation, NodeId node);
+
+}  // namespace treeline

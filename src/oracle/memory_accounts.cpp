@@ -1,0 +1,134 @@
+#include "oracle/memory_accounts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "oracle/demand.h"
+#include "oracle/finding.h"
+#include "oracle/memory_support.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr double kMiB = 1 << 20;
+
+Subject subject_of(const char* name, NodeId node) { return {name, Controller::Memory, node, "MiB"}; }
+
+double mib(int64_t bytes) { return static_cast<double>(bytes) / kMiB; }
+
+std::optional<int64_t> current(const Observation& observation, NodeId node) {
+  return get(observation.nodes[static_cast<size_t>(node)].after, Counter::MemoryCurrent);
+}
+
+bool died(const WorkerObservation& worker) {
+  return worker.end == WorkerEnd::OomKilled || worker.end == WorkerEnd::Killed;
+}
+
+struct Holdings {
+  int64_t sure = 0;      ///< Anonymous and shared pages that are touched and kept.
+  int64_t possible = 0;  ///< On top: page cache, what was freed meanwhile, overhead.
+  int64_t rss = 0;       ///< By /proc.
+  int64_t rss_error = 0;
+};
+
+Holdings holdings_of(const Scenario& scenario, const Observation& observation,
+                     const std::vector<size_t>& workers) {
+  const auto cpus = static_cast<int64_t>(observation.machine.cpus.size());
+  const int64_t page = observation.machine.page_size;
+  Holdings sum;
+  for (const size_t i : workers) {
+    const WorkerObservation& worker = observation.workers[i];
+    const Workload& workload = scenario.workers[i].workload;
+    sum.possible += overhead_bytes(workload, page);
+    const bool reclaimable = unreclaimable_bytes(workload) == 0;
+    if (reclaimable || died(worker) || !holds_memory(workload)) {
+      if (!died(worker) || reclaimable) sum.possible += worker.bytes_touched;
+      continue;
+    }
+    sum.sure += std::min(worker.bytes_touched, unreclaimable_bytes(workload));
+    sum.rss += std::max<int64_t>(worker.held_rss_bytes, 0);
+    sum.rss_error += 3 * 32 * cpus * page;
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<Finding> judge_memory_conservation(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const std::vector<NodeId> children = scenario.tree.children(node);
+    const auto charged = current(observation, node);
+    if (children.empty() || !charged || workers_in(scenario, node).empty()) continue;
+    const Holdings own = holdings_of(scenario, observation, workers_at(scenario, node));
+    int64_t below = 0;
+    int64_t most = 0;
+    int64_t base = baseline_bytes(observation, node);
+    for (const NodeId child : children) {
+      const int64_t bytes = current(observation, child).value_or(0);
+      below += bytes;
+      most = std::max(most, bytes);
+      base -= baseline_bytes(observation, child);
+    }
+    const int64_t tolerance = stock_bytes(observation) + own.possible;
+    std::string why;
+    if (most <= 2 * tolerance) why = "its children hold too little to tell";
+    if (!all_still(scenario, observation, node)) why = "its workers were not still when it was read";
+    Finding finding = equal_within(
+        subject_of("memory.conservation", node), mib(*charged), mib(below + base + own.sure), mib(tolerance),
+        fmt::format("memory of {} against its own tasks' and its children's", scenario.tree.path(node)), why);
+    if (!all_still(scenario, observation, node)) finding.status = Status::Inconclusive;
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+std::vector<Finding> judge_memory_rss(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  if (observation.machine.swap_bytes > 0) return findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const std::vector<size_t> workers = workers_in(scenario, node);
+    const auto charged = current(observation, node);
+    if (workers.empty() || !charged || !all_still(scenario, observation, node)) continue;
+    const Holdings held = holdings_of(scenario, observation, workers);
+    const int64_t least = std::max(held.sure, held.rss - held.rss_error);
+    const auto groups = static_cast<int64_t>(scenario.tree.subtree(node).size());
+    const int64_t most =
+        held.sure + held.possible + baseline_bytes(observation, node) + groups * stock_bytes(observation);
+    if (held.sure + held.rss == 0 && held.possible == 0) continue;
+    const std::string path = scenario.tree.path(node);
+    const std::string why = held.sure * 2 <= most ? "its workers hold too little to tell" : "";
+    findings.push_back(at_least(subject_of("memory.rss", node), mib(*charged), mib(least),
+                                fmt::format("memory charged to {} against what its workers hold", path), why));
+    findings.push_back(at_most(subject_of("memory.rss", node), mib(*charged), mib(most),
+                               fmt::format("memory charged to {} against all that its workers could cause", path),
+                               why));
+  }
+  return findings;
+}
+
+std::vector<Finding> judge_memory_drained(const Scenario& scenario, const Observation& observation) {
+  constexpr int64_t kStockSlots = 7;
+  constexpr int64_t kWorkerPages = 32;
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+    const std::vector<size_t> workers = workers_in(scenario, node);
+    const auto left = get(seen.drained, Counter::MemoryCurrent);
+    const auto peak = get(seen.after, Counter::MemoryPeak);
+    if (workers.empty() || !left || !peak) continue;
+    const auto groups = std::min<int64_t>(static_cast<int64_t>(scenario.tree.subtree(node).size()), kStockSlots);
+    const int64_t bound = baseline_bytes(observation, node) + groups * stock_bytes(observation) +
+                          static_cast<int64_t>(workers.size()) * kWorkerPages * observation.machine.page_size;
+    const std::string why = *peak <= bound ? "it never held more than may stay" : "";
+    findings.push_back(at_most(subject_of("memory.drained", node), mib(*left), mib(bound),
+                               fmt::format("memory still charged to {} after all of its tasks are gone",
+                                           scenario.tree.path(node)),
+                               why));
+  }
+  return findings;
+}
+
+}  // namespace treeline

@@ -1,0 +1,164 @@
+#include "oracle/memory_limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "oracle/demand.h"
+#include "oracle/finding.h"
+#include "oracle/memory_support.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr double kMiB = 1 << 20;
+constexpr int64_t kForcedPages = 8;
+
+Subject subject_of(const char* name, NodeId node) { return {name, Controller::Memory, node, "MiB"}; }
+
+int64_t peak_bytes(const NodeObservation& node) {
+  int64_t peak = 0;
+  for (const Counters* counters : {&node.after, &node.drained}) {
+    peak = std::max(peak, get(*counters, Counter::MemoryPeak).value_or(0));
+    peak = std::max(peak, get(*counters, Counter::MemoryCurrent).value_or(0));
+  }
+  for (const Sample& sample : node.series) {
+    peak = std::max(peak, get(sample.counters, Counter::MemoryCurrent).value_or(0));
+  }
+  return peak;
+}
+
+/// Anonymous and shared bytes that the living, still workers of the subtree have touched and keep.
+int64_t witnessed_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
+  int64_t sum = 0;
+  for (const size_t i : workers_in(scenario, node)) {
+    const WorkerObservation& worker = observation.workers[i];
+    const Workload& workload = scenario.workers[i].workload;
+    const bool died = worker.end == WorkerEnd::OomKilled || worker.end == WorkerEnd::Killed;
+    if (died || unreclaimable_bytes(workload) == 0 || !holds_memory(workload)) continue;
+    sum += std::min(worker.bytes_touched, unreclaimable_bytes(workload));
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const std::optional<int64_t> limit = memory_limit_bytes(scenario, observation, node);
+    const std::vector<size_t> workers = workers_in(scenario, node);
+    if (!limit || workers.empty()) continue;
+    int64_t tasks = 0;
+    for (const size_t i : workers) tasks += tasks_wanted(scenario.workers[i].workload);
+    const int64_t bound = *limit + tasks * kForcedPages * observation.machine.page_size;
+    const double would_use = potential(
+        scenario, node,
+        [&](size_t i) {
+          const Workload& workload = scenario.workers[i].workload;
+          return holds_memory(workload) ? static_cast<double>(touched_bytes(workload)) : 0.0;
+        },
+        [&](NodeId id) -> std::optional<double> {
+          const auto other = memory_limit_bytes(scenario, observation, id);
+          return other ? std::optional<double>(static_cast<double>(*other)) : std::nullopt;
+        });
+    std::string why;
+    if (would_use <= static_cast<double>(bound)) why = "its workers would not use more without the limit";
+    if (!all_settled(scenario, observation, node)) why = "its workers were not done";
+    const std::string path = scenario.tree.path(node);
+    findings.push_back(at_most(subject_of("memory.max", node),
+                               static_cast<double>(peak_bytes(observation.nodes[static_cast<size_t>(node)])) / kMiB,
+                               static_cast<double>(bound) / kMiB, fmt::format("most memory charged to {}", path), why));
+    findings.push_back(at_most(subject_of("memory.max", node),
+                               static_cast<double>(witnessed_bytes(scenario, observation, node)) / kMiB,
+                               static_cast<double>(bound) / kMiB,
+                               fmt::format("memory that workers in {} hold, by their own count", path), why));
+  }
+  return findings;
+}
+
+namespace {
+
+/// Memory that may be charged to the subtree at once, at the very most.
+int64_t most_demand_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
+  int64_t sum = baseline_bytes(observation, node);
+  for (const size_t i : workers_in(scenario, node)) {
+    const Workload& workload = scenario.workers[i].workload;
+    sum += touched_bytes(workload) + overhead_bytes(workload, observation.machine.page_size);
+  }
+  return sum;
+}
+
+Finding judge_missing_kill(const Scenario& scenario, const Observation& observation, NodeId node, int64_t limit) {
+  const int64_t demand = held_demand_bytes(scenario, node);
+  const int kills = oom_killed_in(scenario, observation, node);
+  const bool settled = all_settled(scenario, observation, node);
+  const std::string what =
+      fmt::format("{} with memory.max {:.3f} MiB, whose workers want {:.3f} MiB at once: {} OOM-killed",
+                  scenario.tree.path(node), static_cast<double>(limit) / kMiB,
+                  static_cast<double>(demand) / kMiB, kills);
+  std::string why;
+  if (!settled) why = "they were not done";
+  // A kernel that kills at half of the limit would have been seen to only above that.
+  if (demand * 2 <= limit) why = "they want too little to press the limit";
+  const int64_t most = most_demand_bytes(scenario, observation, node);
+  if (demand <= limit && most > limit) why = "that is too near the limit to tell";
+  const bool must_kill = demand > limit && settled;
+  Finding finding = is_true(subject_of("memory.oom", node), !must_kill || kills > 0, what, why);
+  finding.bound = static_cast<double>(limit) / kMiB;
+  finding.observed = static_cast<double>(demand) / kMiB;
+  return finding;
+}
+
+}  // namespace
+
+std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  if (observation.machine.swap_bytes > 0) return findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const std::optional<int64_t> limit = memory_limit_bytes(scenario, observation, node);
+    if (!limit || held_demand_bytes(scenario, node) == 0) continue;
+    findings.push_back(judge_missing_kill(scenario, observation, node, *limit));
+  }
+  for (size_t i = 0; i < scenario.workers.size(); ++i) {
+    if (observation.workers[i].end != WorkerEnd::OomKilled) continue;
+    const std::vector<NodeId> lineage = scenario.tree.lineage(scenario.workers[i].node);
+    const bool due = std::any_of(lineage.begin(), lineage.end(), [&](NodeId above) {
+      const auto limit = memory_limit_bytes(scenario, observation, above);
+      return limit && most_demand_bytes(scenario, observation, above) > *limit;
+    });
+    findings.push_back(is_true(subject_of("memory.oom", scenario.workers[i].node), due,
+                               fmt::format("worker {} in {} was OOM-killed; {}", i,
+                                           scenario.tree.path(scenario.workers[i].node),
+                                           due ? "some limit above it was exceeded"
+                                               : "all demand fits every limit above it")));
+  }
+  return findings;
+}
+
+std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+    const auto counted = grown(seen.before, seen.drained, Counter::MemoryOomKills);
+    int victims = 0;
+    bool forks = false;
+    for (const size_t i : workers_at(scenario, node)) {
+      victims += observation.workers[i].end == WorkerEnd::OomKilled ? 1 : 0;
+      forks = forks || tasks_wanted(scenario.workers[i].workload) > 1;
+    }
+    if (!counted || (*counted == 0 && victims == 0)) continue;
+    const bool holds = forks ? *counted >= victims : *counted == victims;
+    Finding finding =
+        is_true({"memory.oom_attribution", Controller::Memory, node, "kills"}, holds,
+                fmt::format("{} counts {} OOM kills; {} of its own workers were killed",
+                            scenario.tree.path(node), *counted, victims));
+    finding.observed = static_cast<double>(*counted);
+    finding.bound = victims;
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+}  // namespace treeline

@@ -1,0 +1,57 @@
+#include "oracle/memory_support.h"
+
+#include <algorithm>
+
+#include "oracle/demand.h"
+
+namespace treeline {
+
+std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation,
+                                          NodeId node) {
+  const std::optional<int64_t> limit = amount(scenario.tree[node].limits, Knob::MemoryMax);
+  if (!limit) return std::nullopt;
+  const int64_t page = observation.machine.page_size;
+  return *limit / page * page;
+}
+
+int64_t stock_bytes(const Observation& observation) {
+  return static_cast<int64_t>(observation.machine.cpus.size()) * kChargeBatchPages *
+         observation.machine.page_size;
+}
+
+int64_t overhead_bytes(const Workload& workload, int64_t page_size) {
+  constexpr int64_t kCopiedPages = 128;
+  constexpr int64_t kTaskPages = 64;
+  constexpr int64_t kUpperTablePages = 3;
+  const int64_t tables = touched_bytes(workload) / 512 + kUpperTablePages * page_size;
+  return tables + kCopiedPages * page_size + (tasks_wanted(workload) - 1) * kTaskPages * page_size;
+}
+
+int64_t held_demand_bytes(const Scenario& scenario, NodeId top) {
+  int64_t held = 0;
+  int64_t passing = 0;
+  for (const size_t i : workers_in(scenario, top)) {
+    const Workload& workload = scenario.workers[i].workload;
+    const int64_t bytes = unreclaimable_bytes(workload);
+    if (holds_memory(workload)) {
+      held += bytes;
+    } else {
+      passing = std::max(passing, bytes);
+    }
+  }
+  // One that frees its memory again surely meets the others only if it is alone.
+  return held == 0 ? passing : held;
+}
+
+int oom_killed_in(const Scenario& scenario, const Observation& observation, NodeId top) {
+  const std::vector<size_t> workers = workers_in(scenario, top);
+  return static_cast<int>(std::count_if(workers.begin(), workers.end(), [&](size_t i) {
+    return observation.workers[i].end == WorkerEnd::OomKilled;
+  }));
+}
+
+int64_t baseline_bytes(const Observation& observation, NodeId node) {
+  return get(observation.nodes[static_cast<size_t>(node)].before, Counter::MemoryCurrent).value_or(0);
+}
+
+}  // namespace treeline

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+
+#include "model/observation.h"
+#include "model/scenario.h"
+
+namespace treeline {
+
+/// mm/memcontrol.c: MEMCG_CHARGE_BATCH, pages that a CPU may hold charged in advance for a group (memcg_stock).
+inline constexpr int64_t kChargeBatchPages = 64;
+
+/// memory.max of a node in whole pages; nullopt: none.
+std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation, NodeId node);
+/// What every CPU together may hold in advance for one group.
+int64_t stock_bytes(const Observation& observation);
+/// Memory that the kernel may charge for one worker beyond what it was told to touch: see memory_limits.h.
+int64_t overhead_bytes(const Workload& workload, int64_t page_size);
+/// Unreclaimable bytes that the subtree's workers hold at the same time.
+int64_t held_demand_bytes(const Scenario& scenario, NodeId top);
+/// Workers of the subtree that were OOM-killed.
+int oom_killed_in(const Scenario& scenario, const Observation& observation, NodeId top);
+/// Bytes charged before any worker was attached.
+int64_t baseline_bytes(const Observation& observation, NodeId node);
+
+}  // namespace treeline

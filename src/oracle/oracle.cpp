@@ -1,0 +1,75 @@
+#include "oracle/oracle.h"
+
+#include <array>
+
+#include "oracle/cpu_bandwidth.h"
+#include "oracle/cpu_conservation.h"
+#include "oracle/cpu_entitlement.h"
+#include "oracle/cpu_fairness.h"
+#include "oracle/cpuset_confinement.h"
+#include "oracle/freezer.h"
+#include "oracle/io_max.h"
+#include "oracle/kernel_health.h"
+#include "oracle/knobs.h"
+#include "oracle/memory_accounts.h"
+#include "oracle/memory_limits.h"
+#include "oracle/pids.h"
+
+namespace treeline {
+
+namespace {
+
+using C = Controller;
+
+constexpr std::array<Invariant, 23> kInvariants{{
+    {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth},
+    {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness},
+    {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
+    {"cpu.no_throttle", C::Cpu, "A subtree below its quota is never throttled", judge_cpu_no_throttle},
+    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness},
+    {"cpu.conservation", C::Cpu, "A group's CPU time is its tasks' and its children's", judge_cpu_conservation},
+    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage},
+    {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement},
+    {"memory.max", C::Memory, "A subtree's memory never exceeds its limit", judge_memory_max},
+    {"memory.oom", C::Memory, "An OOM kill happens iff the demand exceeds the limit", judge_memory_oom},
+    {"memory.oom_attribution", C::Memory, "OOM kills are counted at the victim's group",
+     judge_memory_oom_attribution},
+    {"memory.conservation", C::Memory, "A group's memory is its tasks' and its children's",
+     judge_memory_conservation},
+    {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss},
+    {"memory.drained", C::Memory, "Memory is uncharged after exit", judge_memory_drained},
+    {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max},
+    {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork},
+    {"pids.conservation", C::Pids, "A group's tasks are its own and its children's", judge_pids_conservation},
+    {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
+    {"freezer.stops", C::Freezer, "Nothing moves while frozen", judge_freezer_stops},
+    {"freezer.resumes", C::Freezer, "Everything moves after the thaw", judge_freezer_resumes},
+    {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback},
+    {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal},
+    {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health},
+}};
+
+bool fits(const Scenario& scenario, const Observation& observation) {
+  return observation.nodes.size() == scenario.tree.nodes.size() &&
+         observation.workers.size() == scenario.workers.size() &&
+         observation.actions.size() == scenario.actions.size() &&
+         observation.probes.size() == scenario.probes.size();
+}
+
+}  // namespace
+
+std::span<const Invariant> invariants() { return kInvariants; }
+
+Result<Verdict> judge(const Scenario& scenario, const Observation& observation) {
+  if (!fits(scenario, observation)) {
+    return fail(ErrorKind::Infrastructure, "judge", "the observation", 0, "it is of another scenario");
+  }
+  Verdict verdict;
+  for (const Invariant& invariant : kInvariants) {
+    std::vector<Finding> findings = invariant.judge(scenario, observation);
+    verdict.findings.insert(verdict.findings.end(), findings.begin(), findings.end());
+  }
+  return verdict;
+}
+
+}  // namespace treeline

@@ -1,0 +1,165 @@
+#include "oracle/pids.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "oracle/demand.h"
+#include "oracle/finding.h"
+
+namespace treeline {
+
+namespace {
+
+int64_t attached_in(const Scenario& scenario, NodeId node) {
+  return static_cast<int64_t>(workers_in(scenario, node).size());
+}
+
+/// What a node's limit lets its subtree have: nullopt if it has none.
+std::optional<int64_t> tasks_allowed(const Scenario& scenario, NodeId node) {
+  const std::optional<int64_t> limit = amount(scenario.tree[node].limits, Knob::PidsMax);
+  if (!limit) return std::nullopt;
+  return std::max(*limit, attached_in(scenario, node));
+}
+
+int64_t tasks_wanted_in(const Scenario& scenario, NodeId node) {
+  int64_t sum = 0;
+  for (const size_t i : workers_in(scenario, node)) sum += tasks_wanted(scenario.workers[i].workload);
+  return sum;
+}
+
+bool is_exceeded(const Scenario& scenario, NodeId node) {
+  const auto allowed = tasks_allowed(scenario, node);
+  return allowed && tasks_wanted_in(scenario, node) > *allowed;
+}
+
+/// All forks were tried, and nobody died in between and so made room.
+bool forks_are_complete(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  return std::all_of(workers.begin(), workers.end(), [&](size_t i) {
+    const WorkerObservation& worker = observation.workers[i];
+    const bool lived = worker.end == WorkerEnd::Stopped || worker.end == WorkerEnd::Finished;
+    const int64_t tried = worker.forks_ok + worker.forks_refused;
+    return lived && worker.first_errno == 0 && tried == tasks_wanted(scenario.workers[i].workload) - 1;
+  });
+}
+
+bool has_threads(const Scenario& scenario, NodeId node) {
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  return std::any_of(workers.begin(), workers.end(), [&](size_t i) {
+    const auto* hog = std::get_if<CpuHog>(&scenario.workers[i].workload);
+    return hog && hog->threads > 1;
+  });
+}
+
+}  // namespace
+
+std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto allowed = tasks_allowed(scenario, node);
+    if (!allowed || workers_in(scenario, node).empty()) continue;
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+    int64_t most = get(seen.after, Counter::PidsCurrent).value_or(0);
+    most = std::max(most, get(seen.after, Counter::PidsPeak).value_or(0));
+    for (const Sample& sample : seen.series) {
+      most = std::max(most, get(sample.counters, Counter::PidsCurrent).value_or(0));
+    }
+    const double would_have = potential(
+        scenario, node, [&](size_t i) { return static_cast<double>(tasks_wanted(scenario.workers[i].workload)); },
+        [&](NodeId id) -> std::optional<double> {
+          const auto other = tasks_allowed(scenario, id);
+          return other ? std::optional<double>(static_cast<double>(*other)) : std::nullopt;
+        });
+    std::string why;
+    if (would_have <= static_cast<double>(*allowed)) why = "no more tasks were wanted";
+    if (!forks_are_complete(scenario, observation, node)) why = "not all forks were tried";
+    findings.push_back(at_most({"pids.max", Controller::Pids, node, "tasks"}, static_cast<double>(most),
+                               static_cast<double>(*allowed),
+                               fmt::format("most tasks in {} with pids.max {}", scenario.tree.path(node),
+                                           *amount(scenario.tree[node].limits, Knob::PidsMax)),
+                               why));
+  }
+  return findings;
+}
+
+namespace {
+
+/// Of a group that wants too many tasks: exactly so many forks succeed as there is room.
+std::optional<Finding> judge_full_group(const Scenario& scenario, const Observation& observation, NodeId node) {
+  if (!is_exceeded(scenario, node)) return std::nullopt;
+  for (NodeId other = 0; other < scenario.tree.size(); ++other) {
+    const bool related = scenario.tree.is_in_subtree(other, node) || scenario.tree.is_in_subtree(node, other);
+    if (other != node && related && is_exceeded(scenario, other)) return std::nullopt;
+  }
+  int64_t forked = 0;
+  for (const size_t i : workers_in(scenario, node)) forked += observation.workers[i].forks_ok;
+  const int64_t room = *tasks_allowed(scenario, node) - attached_in(scenario, node);
+  std::string why;
+  if (!forks_are_complete(scenario, observation, node)) why = "not all forks were tried";
+  if (has_threads(scenario, node)) why = "threads that end early make room";
+  Finding finding = equal_within({"pids.fork", Controller::Pids, node, "forks"}, static_cast<double>(forked),
+                                 static_cast<double>(room), 0,
+                                 fmt::format("forks that succeeded in {}", scenario.tree.path(node)), why);
+  if (!why.empty()) finding.status = Status::Inconclusive;
+  return finding;
+}
+
+}  // namespace
+
+std::vector<Finding> judge_pids_fork(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    if (std::optional<Finding> finding = judge_full_group(scenario, observation, node)) {
+      findings.push_back(std::move(*finding));
+    }
+  }
+  for (size_t i = 0; i < scenario.workers.size(); ++i) {
+    const NodeId node = scenario.workers[i].node;
+    if (tasks_wanted(scenario.workers[i].workload) < 2) continue;
+    const std::vector<NodeId> lineage = scenario.tree.lineage(node);
+    const bool may_refuse = std::any_of(lineage.begin(), lineage.end(),
+                                        [&](NodeId above) { return is_exceeded(scenario, above); });
+    const bool limited = std::any_of(lineage.begin(), lineage.end(), [&](NodeId above) {
+      return tasks_allowed(scenario, above).has_value();
+    });
+    if (may_refuse || !limited) continue;
+    findings.push_back(at_most(
+        {"pids.fork", Controller::Pids, node, "refused forks"},
+        static_cast<double>(observation.workers[i].forks_refused), 0,
+        fmt::format("worker {} in {}, above which no group is full", i, scenario.tree.path(node))));
+  }
+  return findings;
+}
+
+std::vector<Finding> judge_pids_conservation(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto current = get(observation.nodes[static_cast<size_t>(node)].after, Counter::PidsCurrent);
+    if (!current || workers_in(scenario, node).empty()) continue;
+    int64_t tasks = 0;
+    std::string why;
+    for (const size_t i : workers_at(scenario, node)) {
+      const WorkerObservation& worker = observation.workers[i];
+      const bool lived = worker.end == WorkerEnd::Stopped || worker.end == WorkerEnd::Finished;
+      // The children of one that died may not have been reaped yet.
+      if (!lived && worker.forks_ok > 0) why = "a killed worker left children";
+      const bool threads_ended = std::holds_alternative<CpuHog>(scenario.workers[i].workload);
+      if (lived || worker.end == WorkerEnd::Failed) tasks += 1 + (threads_ended ? 0 : worker.forks_ok);
+    }
+    for (const NodeId child : scenario.tree.children(node)) {
+      tasks += get(observation.nodes[static_cast<size_t>(child)].after, Counter::PidsCurrent).value_or(0);
+    }
+    if (!all_still(scenario, observation, node)) why = "its workers were not still when it was read";
+    Finding finding = equal_within({"pids.conservation", Controller::Pids, node, "tasks"},
+                                   static_cast<double>(*current), static_cast<double>(tasks), 0,
+                                   fmt::format("pids.current of {} against its own tasks and its children's",
+                                               scenario.tree.path(node)),
+                                   why);
+    if (!why.empty()) finding.status = Status::Inconclusive;
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+}  // namespace treeline
