@@ -9,8 +9,8 @@
 
 namespace treeline {
 
-/// A machine that does not exist: by default v1, two CPUs, every controller and every knob that v1 has, 8 GiB of
-/// memory, a block device, no swap. Each call changes one fact:
+/// A machine that does not exist: by default v1, two CPUs, every controller and every knob that v1 has, 8 GiB
+/// of memory, a block device, no swap. Each call changes one fact:
 ///   FakeMachine().cpus(8).without(Controller::Io).facts()
 class FakeMachine {
  public:
@@ -21,8 +21,9 @@ class FakeMachine {
     facts_.device = "254:0";
     facts_.mems = {0};
     facts_.base_slice_ns = 3'000'000;
-    for (const Controller controller : {Controller::Cpu, Controller::Cpuacct, Controller::Memory, Controller::Pids,
-                                        Controller::Cpuset, Controller::Io, Controller::Freezer}) {
+    for (const Controller controller :
+         {Controller::Cpu, Controller::Cpuacct, Controller::Memory, Controller::Pids, Controller::Cpuset,
+          Controller::Io, Controller::Freezer}) {
       facts_.controllers[controller] = CgroupVersion::V1;
     }
     for (const KnobInfo& info : knob_table()) {

@@ -1,8 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
-#include "oracle/cpu_world.h"
+#include "cpu_world.h"
 
 namespace treeline::cpu_test {
 namespace {
@@ -14,8 +15,8 @@ class CpuBandwidth : public testing::TestWithParam<const char*> {
   Status status(const CpuWorld& world, NodeId node = kRoot) const { return judge(world, node).status; }
 };
 INSTANTIATE_TEST_SUITE_P(By, CpuBandwidth, testing::Values("cpu.bandwidth", "cpu.bandwidth_witness"),
-                         [](const auto& info) {
-                           return std::string(info.param) == "cpu.bandwidth" ? "Counter" : "Witness";
+                         [](const auto& by) {
+                           return std::string(by.param) == "cpu.bandwidth" ? "Counter" : "Witness";
                          });
 
 /// Two endless threads under 5 of each 10 ms on two CPUs, having used `used_ms`.
@@ -54,7 +55,10 @@ TEST_P(CpuBandwidth, AnExcessOfThirtyPercentShowsInALongWindow) {
 TEST_P(CpuBandwidth, BoundIsTheDerivedSum) {
   // T = 1003 ms: 101 periods of 5 ms, and per CPU a slice of 5 ms and a tick of 4 ms.
   const Finding finding = judge(half_a_cpu(500));
-  const double scale = finding.unit == "ns" ? 1e6 : finding.unit == "us" ? 1e3 : finding.unit == "s" ? 1e-3 : 1;
+  const double scale = finding.unit == "ns"   ? 1e6
+                       : finding.unit == "us" ? 1e3
+                       : finding.unit == "s"  ? 1e-3
+                                              : 1;
   EXPECT_GE(finding.bound / scale, 5.0 * 101 + 2 * 4) << finding.unit;
   EXPECT_LE(finding.bound / scale, 5.0 * 102 + 2 * (5 + 4 + 1)) << finding.unit;
 }
@@ -236,7 +240,8 @@ TEST_P(CpuBandwidth, LateTicksOfCpusOutsideTheCpusetDoNotCount) {
 }
 
 TEST_P(CpuBandwidth, BoundGrowsWithWhateverAllowsMore) {
-  const auto bound = [](int64_t quota, int64_t period, int64_t burst, int cpus, int64_t window_ms, int64_t gap) {
+  const auto bound = [](int64_t quota, int64_t period, int64_t burst, int cpus, int64_t window_ms,
+                        int64_t gap) {
     CpuWorld world(cpus);
     world.cap(kRoot, quota, period, burst);
     world.ran_ms(world.hog(kRoot, cpus), 50);
@@ -258,7 +263,8 @@ TEST_P(CpuBandwidth, BoundGrowsWithWhateverAllowsMore) {
     const double base = bound(quota, period, burst, cpus, window_ms, gap);
     EXPECT_GT(bound(quota + draw(1, 5'000), period, burst, cpus, window_ms, gap), base);
     EXPECT_GE(bound(quota, period, burst, cpus, window_ms + draw(1, 500), gap), base);
-    EXPECT_GE(bound(quota, std::max<int64_t>(1'000, period - draw(1, 50'000)), burst, cpus, window_ms, gap), base);
+    EXPECT_GE(bound(quota, std::max<int64_t>(1'000, period - draw(1, 50'000)), burst, cpus, window_ms, gap),
+              base);
     EXPECT_GE(bound(quota, period, std::min(quota, burst + draw(0, 1'000)), cpus, window_ms, gap), base);
     EXPECT_GT(bound(quota, period, burst, cpus + 1, window_ms, gap), base);
     EXPECT_GE(bound(quota, period, burst, cpus, window_ms, gap + draw(0, 40)), base);

@@ -1,4 +1,4 @@
-#include "oracle/cpu_world.h"
+#include "cpu_world.h"
 
 #include <fmt/format.h>
 
@@ -130,8 +130,8 @@ void CpuWorld::observe_worker(size_t i, int64_t window_ns) {
   worker.progress = cpu_ns / 10'000;
   worker.cpus_allowed = format_id_set(cpus);
   const size_t most = static_cast<size_t>(std::max(1, threads_of(wanted.workload)));
-  worker.cpus_seen.ids.assign(cpus.ids.begin(),
-                              cpus.ids.begin() + static_cast<std::ptrdiff_t>(std::min(most, cpus.ids.size())));
+  worker.cpus_seen.ids.assign(
+      cpus.ids.begin(), cpus.ids.begin() + static_cast<std::ptrdiff_t>(std::min(most, cpus.ids.size())));
   worker.voluntary_switches = 3;
   worker.involuntary_switches = 100;
   worker.series.clear();

@@ -7,9 +7,9 @@
 #include "model/observation.h"
 #include "model/verdict.h"
 
-/// Hand-made runs for the tests of the CPU invariants: a scenario, and what a healthy kernel would have shown of
-/// it. A test says how long each worker ran; counters, witnesses and noise follow from that, and the test then
-/// spoils what it is about.
+/// Hand-made runs for the tests of the CPU invariants: a scenario, and what a healthy kernel would have shown
+/// of it. A test says how long each worker ran; counters, witnesses and noise follow from that, and the test
+/// then spoils what it is about.
 namespace treeline::cpu_test {
 
 inline constexpr int64_t kMs = 1'000'000;

@@ -1,4 +1,4 @@
-#include "search/fake_machine.h"
+#include "tests/search/fake_machine.h"
 
 #include <cstdlib>
 #include <filesystem>

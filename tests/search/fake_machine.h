@@ -19,8 +19,8 @@ MachineFacts fake_facts();
 Observation quiet_observation(const Scenario& scenario, const MachineFacts& facts);
 
 /// The defects that fakes play, each seen by exactly one invariant.
-void warn(Observation& observation);                          ///< kernel.health
-void garble_readback(Observation& observation);               ///< knob.readback; needs a limit.
+void warn(Observation& observation);             ///< kernel.health
+void garble_readback(Observation& observation);  ///< knob.readback; needs a limit.
 
 /// A kernel whose answer is computed from the scenario, and which keeps account of what it was asked.
 class FakeMachine : public Machine {

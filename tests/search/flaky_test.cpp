@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "search/fake_machine.h"
+#include "tests/search/fake_machine.h"
 
 namespace treeline::testing {
 namespace {

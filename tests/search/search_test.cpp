@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "search/fake_machine.h"
+#include "tests/search/fake_machine.h"
 
 namespace treeline::testing {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "generators/shrink.h"
 #include "model/json.h"
-#include "search/fake_machine.h"
+#include "tests/search/fake_machine.h"
 
 namespace treeline::testing {
 namespace {
@@ -33,7 +33,8 @@ TEST(ShrinkLoop, AProvenMinimumHasNoSmallerNeighbourThatFails) {
   ASSERT_EQ(result->failures.size(), 1u);
   ASSERT_TRUE(result->failures[0].minimum_proven);
   rc::Seq<Scenario> smaller = shrinks(result->failures[0].scenario, fake_facts());
-  while (const auto candidate = smaller.next()) EXPECT_FALSE(has_deep_pids_max(*candidate)) << draw(*candidate);
+  while (const auto candidate = smaller.next())
+    EXPECT_FALSE(has_deep_pids_max(*candidate)) << draw(*candidate);
 }
 
 TEST(ShrinkLoop, KeepsTheOriginalAndWhereItCameFrom) {
@@ -125,8 +126,10 @@ TEST(ShrinkLoop, RunsNoRefusedCandidateTwiceOnADeterministicMachine) {
   for (const auto& [json, runs] : machine.runs_by_scenario()) {
     const auto scenario = scenario_from_json(json);
     ASSERT_TRUE(scenario);
-    if (!has_deep_pids_max(*scenario) && !drawn.contains(json)) EXPECT_EQ(runs, 1) << json;
-    if (has_deep_pids_max(*scenario)) EXPECT_LE(runs, 3) << json;
+    // The original is run twice, to draw and to confirm it; the minimum at most once more, to measure its
+    // rate.
+    const int most = has_deep_pids_max(*scenario) ? 3 : drawn.contains(json) ? drawn[json] + 1 : 1;
+    EXPECT_LE(runs, most) << json;
   }
 }
 

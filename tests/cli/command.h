@@ -1,0 +1,31 @@
+#pragma once
+
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <string>
+
+namespace treeline::testing {
+
+/// How a command ended, and all that it said on both streams.
+struct Ended {
+  int status = -1;  ///< As from waitpid.
+  std::string said;
+  bool exited() const { return WIFEXITED(status); }
+  int code() const { return exited() ? WEXITSTATUS(status) : -1; }
+};
+
+/// Runs `treeline ARGUMENTS` through the shell.
+inline Ended treeline_command(const std::string& arguments, const std::string& before = "") {
+  const std::string line = before + " " TREELINE_BIN_DIR "/treeline " + arguments + " 2>&1 </dev/null";
+  Ended ended;
+  FILE* pipe = ::popen(line.c_str(), "r");
+  if (!pipe) return ended;
+  char buffer[4096];
+  for (size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    ended.said.append(buffer, got);
+  ended.status = ::pclose(pipe);
+  return ended;
+}
+
+}  // namespace treeline::testing

@@ -1,0 +1,186 @@
+#include "tests/cli/command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "model/error.h"
+#include "model/json.h"
+
+namespace treeline::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// A file in a folder of its own, both removed at the end.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& text) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "treeline-cli-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data()) ? pattern : "";
+    write(text);
+  }
+  ~TemporaryFile() {
+    std::error_code error;
+    std::filesystem::remove_all(folder_, error);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  std::string path() const { return folder_ + "/case.json"; }
+  void write(const std::string& text) const { std::ofstream(path(), std::ios::binary) << text; }
+
+ private:
+  std::string folder_;
+};
+
+Scenario small_scenario() {
+  Scenario scenario;
+  scenario.tree.nodes = {{"trunk", kNoParent, {{Knob::PidsMax, Amount{7}}}}, {"twig", 0, {}}};
+  scenario.workers = {{1, ForkStorm{3}}};
+  scenario.window = {100'000, true, 2'000};
+  return scenario;
+}
+
+TEST(Command, HelpNamesEverySubcommand) {
+  const Ended ended = treeline_command("--help");
+  EXPECT_EQ(ended.code(), 0);
+  for (const char* name : {"run", "replay", "show", "doctor"}) EXPECT_THAT(ended.said, HasSubstr(name));
+}
+
+TEST(Command, AnUnknownSubcommandOptionOrPropertyIsInvalidInput) {
+  for (const char* arguments : {"", "climb", "run --no-such-option", "run --property no_such_property",
+                                "run --count many", "run --fault no-such-fault", "show", "replay"}) {
+    const Ended ended = treeline_command(arguments);
+    EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << arguments << ": " << ended.said;
+    EXPECT_FALSE(ended.said.empty()) << arguments;
+  }
+}
+
+TEST(Command, AnUnknownPropertyIsAnsweredWithThoseThatThereAre) {
+  const Ended ended = treeline_command("run --property no_such_property");
+  EXPECT_THAT(ended.said, HasSubstr("no_such_property"));
+  EXPECT_THAT(ended.said, HasSubstr("cpu_bandwidth"));
+}
+
+TEST(ShowCommand, DrawsTheTreeOfABareScenario) {
+  const TemporaryFile file(to_json(small_scenario(), 2));
+  const Ended ended = treeline_command("show " + file.path());
+  EXPECT_EQ(ended.code(), 0) << ended.said;
+  EXPECT_THAT(ended.said, HasSubstr(draw(small_scenario())));
+}
+
+TEST(ShowCommand, ShowsWhatACounterexampleFound) {
+  Counterexample example;
+  example.scenario = small_scenario();
+  example.signature = Signature{"pids.max", Controller::Pids, "v1"};
+  example.verdict = Verdict{{{"pids.max", Controller::Pids, 0, Status::Violated, 7, 8, 8.0 / 7, "tasks",
+                              "8 tasks where 7 are allowed"}}};
+  const TemporaryFile file(to_json(example, 2));
+  const Ended ended = treeline_command("show " + file.path());
+  EXPECT_EQ(ended.code(), 0) << ended.said;
+  EXPECT_THAT(ended.said, HasSubstr("8 tasks where 7 are allowed"));
+  EXPECT_THAT(ended.said, HasSubstr("twig"));
+}
+
+TEST(ShowCommand, NamesAFileThatIsNotThere) {
+  for (const char* command : {"show", "replay"}) {
+    const Ended ended = treeline_command(std::string(command) + " /no/such/file.json");
+    EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << ended.said;
+    EXPECT_THAT(ended.said, HasSubstr("/no/such/file.json"));
+    EXPECT_THAT(ended.said, HasSubstr("No such file"));
+  }
+}
+
+TEST(ShowCommand, PointsAtTheFaultInAFile) {
+  std::string text = to_json(small_scenario());
+  text.replace(text.find("pids.max"), 8, "pods.max");
+  const TemporaryFile file(text);
+  for (const char* command : {"show ", "replay "}) {
+    const Ended ended = treeline_command(command + file.path());
+    EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << ended.said;
+    EXPECT_THAT(ended.said, HasSubstr("pods.max"));
+  }
+}
+
+std::string mutated(std::string text, std::mt19937_64& random) {
+  const auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
+  for (size_t left = 1 + below(3); left > 0 && !text.empty(); --left) {
+    const size_t at = below(text.size());
+    switch (below(5)) {
+      case 0:
+        text[at] = static_cast<char>(below(256));
+        break;
+      case 1:
+        text.erase(at, 1 + below(20));
+        break;
+      case 2:
+        text.insert(at, text.substr(below(text.size()), 1 + below(40)));
+        break;
+      case 3:
+        text.insert(at, std::string(1 + below(30), "0123456789-[{\"}],e"[below(18)]));
+        break;
+      default:
+        text.resize(at);
+        break;
+    }
+  }
+  return text;
+}
+
+TEST(ShowCommand, AThousandMutatedFilesGiveOneClearErrorOrAreShown) {
+  std::mt19937_64 random(1);
+  const std::string text = to_json(small_scenario());
+  const TemporaryFile file("");
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string mutant = mutated(text, random);
+    file.write(mutant);
+    const Ended shown = treeline_command("show " + file.path());
+    if (shown.code() == 0) continue;
+    ++refused;
+    ASSERT_EQ(shown.code(), exit_code::kInvalidInput) << mutant << '\n' << shown.said;
+    ASSERT_EQ(std::count(shown.said.begin(), shown.said.end(), '\n'), 1) << mutant << '\n' << shown.said;
+    // The same file is refused before anything is run.
+    const Ended replayed = treeline_command("replay " + file.path());
+    ASSERT_EQ(replayed.code(), exit_code::kInvalidInput) << mutant << '\n' << replayed.said;
+  }
+  EXPECT_GT(refused, 500);
+}
+
+TEST(DoctorCommand, SaysOfEveryPropertyWhetherItCanBeTested) {
+  const Ended ended = treeline_command("doctor");
+  EXPECT_TRUE(ended.code() == 0 || ended.code() == exit_code::kUnavailable) << ended.said;
+  for (const char* name : {"cpu_bandwidth", "memory", "pids", "cpuset", "io", "freezer", "rules"}) {
+    EXPECT_THAT(ended.said, HasSubstr(name));
+  }
+}
+
+TEST(DoctorCommand, DocumentsEveryKnob) {
+  const Ended ended = treeline_command("doctor --knobs");
+  EXPECT_EQ(ended.code(), 0) << ended.said;
+  for (const KnobInfo& info : knob_table()) {
+    EXPECT_THAT(ended.said, HasSubstr(std::string(info.name)));
+    EXPECT_THAT(ended.said, HasSubstr(std::string(info.summary)));
+  }
+}
+
+TEST(RunCommand, WithoutRootSaysWhatIsMissing) {
+  const bool is_root = ::geteuid() == 0;
+  const Ended ended = treeline_command("run --count 1 --results /tmp/treeline-nobody-$$",
+                                       is_root ? "setpriv --reuid 65534 --regid 65534 --clear-groups" : "");
+  if (ended.said.find("setpriv") != std::string::npos) GTEST_SKIP() << ended.said;
+  if (!is_root && ended.code() == 0) GTEST_SKIP() << "this user may make groups";
+  EXPECT_EQ(ended.code(), exit_code::kUnavailable) << ended.said;
+  EXPECT_THAT(ended.said, HasSubstr("root"));
+  EXPECT_THAT(ended.said, Not(HasSubstr("terminate called")));
+}
+
+}  // namespace
+}  // namespace treeline::testing

@@ -1,0 +1,247 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "generators/property.h"
+#include "model/rules.h"
+#include "tests/generators/fake_machine.h"
+
+namespace treeline {
+namespace {
+
+using Predicate = std::function<bool(const Scenario&)>;
+
+/// The number of draws until one fits, from 1; 0 if none of `most` does.
+int draws_until(const char* property, const Constraints& constraints, uint64_t seed, int most,
+                const Predicate& fits) {
+  for (int i = 0; i < most; ++i) {
+    if (fits(draw_scenario(*find_property(property), constraints, seed, static_cast<uint64_t>(i))))
+      return i + 1;
+  }
+  return 0;
+}
+
+/// Within the stated number of draws, whatever the seed.
+void expect_reach(const char* property, int most, const Predicate& fits) {
+  const Constraints constraints = FakeMachine().constraints();
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    EXPECT_GT(draws_until(property, constraints, seed, most, fits), 0) << property << ", seed " << seed;
+  }
+}
+
+bool any_node(const Scenario& scenario, const std::function<bool(NodeId)>& fits) {
+  for (NodeId id = 0; id < scenario.tree.size(); ++id) {
+    if (fits(id)) return true;
+  }
+  return false;
+}
+
+template <typename Fits>
+bool has_worker_below(const Scenario& scenario, NodeId top, Fits fits) {
+  return std::any_of(scenario.workers.begin(), scenario.workers.end(), [&](const Worker& worker) {
+    return scenario.tree.is_in_subtree(worker.node, top) && fits(worker.workload);
+  });
+}
+
+bool is_endless(const Workload& workload) {
+  const auto* hog = std::get_if<CpuHog>(&workload);
+  return hog && hog->duty_percent == 100;
+}
+
+TEST(Reach, DeepCpuMaxWithAHogAndNoOtherLimitOnItsLineageWithin50Draws) {
+  expect_reach("cpu_bandwidth", 50, [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      const auto lineage = scenario.tree.lineage(id);
+      const auto limits = std::count_if(lineage.begin(), lineage.end(), [&](NodeId above) {
+        return scenario.tree[above].limits.contains(Knob::CpuMax);
+      });
+      return scenario.tree.depth(id) >= 2 && limits == 1 && scenario.tree[id].limits.contains(Knob::CpuMax) &&
+             has_worker_below(scenario, id, is_endless);
+    });
+  });
+}
+
+TEST(Reach, WindowsInWhichA30PercentExcessMustShowWithin50Draws) {
+  // usage of 1.3 quotas > quota·(T/period + 1) + burst + nCPU·(slice + tick): see oracle's cpu.bandwidth.
+  const MachineFacts machine = FakeMachine().facts();
+  expect_reach("cpu_bandwidth", 50, [machine](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      const Limits& limits = scenario.tree[id].limits;
+      const auto bandwidth = get<CpuBandwidth>(limits, Knob::CpuMax);
+      if (!bandwidth || !bandwidth->quota_us || !has_worker_below(scenario, id, is_endless)) return false;
+      const double quota = static_cast<double>(*bandwidth->quota_us);
+      const double cpus = quota / static_cast<double>(bandwidth->period_us);
+      const double late_tick_us = 20'000;
+      const double additive = quota + static_cast<double>(amount(limits, Knob::CpuMaxBurst).value_or(0)) +
+                              static_cast<double>(machine.cpus.size()) *
+                                  (static_cast<double>(machine.cfs_slice_us) + late_tick_us);
+      return 0.3 * cpus * static_cast<double>(scenario.window.length_us) > additive;
+    });
+  });
+}
+
+TEST(Reach, WeightedSiblingsWithHogsOnOneCpuWithin20Draws) {
+  const MachineFacts machine = FakeMachine().facts();
+  expect_reach("cpu_fairness", 20, [machine](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId parent) {
+      if (effective_cpus(scenario.tree, parent, machine).ids.size() != 1) return false;
+      const auto children = scenario.tree.children(parent);
+      return std::count_if(children.begin(), children.end(), [&](NodeId child) {
+               return scenario.tree[child].limits.contains(Knob::CpuWeight) &&
+                      has_worker_below(scenario, child, is_endless);
+             }) >= 2;
+    });
+  });
+}
+
+TEST(Reach, DeepCpusetThatItsParentDoesNotHaveWithin50Draws) {
+  const MachineFacts machine = FakeMachine().facts();
+  expect_reach("cpuset", 50, [machine](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      return scenario.tree.depth(id) >= 2 && has_worker_below(scenario, id, is_endless) &&
+             effective_cpus(scenario.tree, id, machine) !=
+                 effective_cpus(scenario.tree, scenario.tree[id].parent, machine);
+    });
+  });
+}
+
+int64_t demand_below(const Scenario& scenario, NodeId top) {
+  int64_t bytes = 0;
+  for (const Worker& worker : scenario.workers) {
+    const auto* hog = std::get_if<MemoryHog>(&worker.workload);
+    const bool counts = hog && hog->hold && hog->kind != MemoryKind::File;
+    if (counts && scenario.tree.is_in_subtree(worker.node, top)) bytes += hog->bytes;
+  }
+  return bytes;
+}
+
+TEST(Reach, MemoryOverAnAncestorsLimitWithin50Draws) {
+  expect_reach("memory", 50, [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      const auto limit = amount(scenario.tree[id].limits, Knob::MemoryMax);
+      return limit && !scenario.tree.is_leaf(id) && demand_below(scenario, id) > *limit;
+    });
+  });
+}
+
+TEST(Reach, MemoryBetweenHalfAndAllOfALimitWithin50Draws) {
+  expect_reach("memory", 50, [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      const auto limit = amount(scenario.tree[id].limits, Knob::MemoryMax);
+      const int64_t demand = demand_below(scenario, id);
+      return limit && demand > *limit / 2 && demand < *limit;
+    });
+  });
+}
+
+TEST(Reach, MoreForksThanALimitLetsInAndExactlyAsManyWithin50Draws) {
+  const auto with_excess = [](auto fits) {
+    return [fits](const Scenario& scenario) {
+      return any_node(scenario, [&](NodeId id) {
+        const auto limit = amount(scenario.tree[id].limits, Knob::PidsMax);
+        int64_t tasks = 0;
+        for (const Worker& worker : scenario.workers) {
+          if (!scenario.tree.is_in_subtree(worker.node, id)) continue;
+          const auto* storm = std::get_if<ForkStorm>(&worker.workload);
+          tasks += 1 + (storm ? storm->forks : 0);
+        }
+        return limit && fits(tasks - *limit);
+      });
+    };
+  };
+  expect_reach("pids", 50, with_excess([](int64_t excess) { return excess > 0; }));
+  expect_reach("pids", 50, with_excess([](int64_t excess) { return excess == 0; }));
+}
+
+TEST(Reach, DirectIoBelowALimitOfAnAncestorWithin50Draws) {
+  expect_reach("io", 50, [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      return scenario.tree[id].limits.contains(Knob::IoMax) && !scenario.tree.is_leaf(id) &&
+             has_worker_below(scenario, id, [](const Workload& workload) {
+               const auto* hog = std::get_if<IoHog>(&workload);
+               return hog && hog->direct;
+             });
+    });
+  });
+}
+
+TEST(Reach, FreezeTwoLevelsAboveAHogWithin50Draws) {
+  expect_reach("freezer", 50, [](const Scenario& scenario) {
+    return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& action) {
+      return action.kind == Action::Kind::Freeze &&
+             std::any_of(scenario.workers.begin(), scenario.workers.end(), [&](const Worker& worker) {
+               return scenario.tree.is_in_subtree(worker.node, action.node) &&
+                      scenario.tree.depth(worker.node) >= scenario.tree.depth(action.node) + 2;
+             });
+    });
+  });
+}
+
+TEST(Reach, ProbesOfBothKindsOfAllV1KnobsWithin400Draws) {
+  const Constraints constraints = FakeMachine().constraints();
+  std::set<Knob> taken;
+  std::set<Knob> refused;
+  for (uint64_t index = 0; index < 400; ++index) {
+    const Scenario scenario = draw_scenario(*find_property("rules"), constraints, 1, index);
+    for (const Probe& probe : scenario.probes) {
+      const int error =
+          expected_errno(scenario.tree, probe.node, probe.knob, probe.value, constraints.machine);
+      (error == 0 ? taken : refused).insert(probe.knob);
+    }
+  }
+  EXPECT_EQ(taken, constraints.machine.knobs);
+  for (const Knob knob : {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuIdle, Knob::MemoryMax, Knob::PidsMax,
+                          Knob::CpusetCpus, Knob::IoWeight}) {
+    EXPECT_TRUE(refused.contains(knob)) << knob_info(knob).name;
+  }
+}
+
+TEST(Reach, EveryCornerWithin1500Draws) {
+  const Constraints constraints = FakeMachine().constraints();
+  int depth = 0, width = 0, nodes = 0;
+  std::set<Knob> knobs;
+  std::set<Strategy::Kind> strategies;
+  std::set<std::string_view> workloads;
+  std::set<Action::Kind> actions;
+  for (const Property& property : properties()) {
+    for (uint64_t index = 0; index < 150; ++index) {
+      const Scenario scenario = draw_scenario(property, constraints, 1, index);
+      depth = std::max(depth, scenario.tree.max_depth());
+      nodes = std::max(nodes, scenario.tree.size());
+      strategies.insert(scenario.strategy.kind);
+      for (NodeId id = 0; id < scenario.tree.size(); ++id) {
+        width = std::max(width, static_cast<int>(scenario.tree.children(id).size()));
+        for (const auto& [knob, value] : scenario.tree[id].limits) knobs.insert(knob);
+      }
+      for (const Worker& worker : scenario.workers) workloads.insert(workload_kind(worker.workload));
+      for (const Action& action : scenario.actions) actions.insert(action.kind);
+    }
+  }
+  EXPECT_EQ(depth, constraints.max_depth);
+  EXPECT_EQ(width, constraints.max_children);
+  EXPECT_EQ(nodes, constraints.max_nodes);
+  std::set<Knob> limits = constraints.machine.knobs;
+  limits.erase(Knob::Freeze);  // an action: a worker of a frozen node would never start
+  EXPECT_EQ(knobs, limits);
+  EXPECT_EQ(strategies.size(), 5u);
+  EXPECT_EQ(workloads.size(), 6u);
+  EXPECT_EQ(actions.size(), 2u);
+}
+
+TEST(WhyUntestable, NamesWhatIsMissing) {
+  const auto why = [](const char* property, const FakeMachine& machine) {
+    return why_untestable(*find_property(property), machine.facts());
+  };
+  EXPECT_EQ(why("memory", FakeMachine()), std::nullopt);
+  ASSERT_TRUE(why("memory", FakeMachine().without(Controller::Memory)));
+  EXPECT_NE(why("memory", FakeMachine().without(Controller::Memory))->find("memory"), std::string::npos);
+  EXPECT_TRUE(why("cpuset", FakeMachine().cpus(1)));
+  EXPECT_TRUE(why("io", FakeMachine().without_device()));
+  EXPECT_TRUE(why("cpu_fairness", FakeMachine().without(Controller::Cpuset)));
+  EXPECT_EQ(why("cpu_fairness", FakeMachine().cpus(1).without(Controller::Cpuset)), std::nullopt);
+}
+
+}  // namespace
+}  // namespace treeline

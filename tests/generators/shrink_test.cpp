@@ -1,0 +1,158 @@
+#include "generators/shrink.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <iostream>
+
+#include "generators/property.h"
+#include "model/rules.h"
+#include "tests/generators/fake_machine.h"
+
+namespace treeline {
+namespace {
+
+using Predicate = std::function<bool(const Scenario&)>;
+
+constexpr int kStarts = 200;
+
+struct Shrunk {
+  Scenario scenario;
+  int evaluations = 0;
+};
+
+/// Takes the first smaller scenario for which the predicate still holds, until there is none.
+Shrunk shrink_greedily(Scenario scenario, const MachineFacts& machine, const Predicate& holds) {
+  Shrunk result{std::move(scenario), 0};
+  for (bool progress = true; progress;) {
+    progress = false;
+    auto candidates = shrinks(result.scenario, machine);
+    while (auto candidate = candidates.next()) {
+      ++result.evaluations;
+      if (!holds(*candidate)) continue;
+      result.scenario = std::move(*candidate);
+      progress = true;
+      break;
+    }
+  }
+  return result;
+}
+
+/// From 200 draws of the property for which the predicate holds: each must reach `minimum` (detail aside),
+/// within `most_evaluations`.
+void expect_minimum(const char* property, const Predicate& holds, const Size& minimum, int most_evaluations) {
+  const Constraints constraints = FakeMachine().constraints();
+  std::vector<int> evaluations;
+  constexpr uint64_t kMostDraws = 20'000;
+  for (uint64_t index = 0; index < kMostDraws && static_cast<int>(evaluations.size()) < kStarts; ++index) {
+    const Scenario start = draw_scenario(*find_property(property), constraints, 1, index);
+    if (!holds(start)) continue;
+    const Shrunk shrunk = shrink_greedily(start, constraints.machine, holds);
+    Size size = size_of(shrunk.scenario);
+    size.detail = 0;
+    evaluations.push_back(shrunk.evaluations);
+    ASSERT_EQ(size, minimum) << "index " << index << " ended at\n"
+                             << draw(shrunk.scenario) << "from\n"
+                             << draw(start);
+  }
+  ASSERT_EQ(static_cast<int>(evaluations.size()), kStarts) << "too few draws fit the predicate";
+  std::sort(evaluations.begin(), evaluations.end());
+  std::cout << property << ": " << evaluations[kStarts / 2] << " evaluations in the median, at most "
+            << evaluations.back() << "\n";
+  EXPECT_LE(evaluations.back(), most_evaluations);
+}
+
+bool any_node(const Scenario& scenario, const std::function<bool(NodeId)>& fits) {
+  for (NodeId id = 0; id < scenario.tree.size(); ++id) {
+    if (fits(id)) return true;
+  }
+  return false;
+}
+
+bool has_worker_below(const Scenario& scenario, NodeId top) {
+  return std::any_of(scenario.workers.begin(), scenario.workers.end(),
+                     [&](const Worker& worker) { return scenario.tree.is_in_subtree(worker.node, top); });
+}
+
+TEST(Shrink, EveryStepIsValidRunnableAndStrictlySmaller) {
+  for (const auto& [name, machine] : fake_machines()) {
+    const Constraints constraints = machine.constraints();
+    for (const Property& property : properties()) {
+      if (why_untestable(property, machine.facts())) continue;
+      for (uint64_t index = 0; index < 8; ++index) {
+        const Scenario scenario = draw_scenario(property, constraints, 9, index * 5);
+        auto candidates = shrinks(scenario, machine.facts());
+        while (const auto candidate = candidates.next()) {
+          ASSERT_LT(size_of(*candidate), size_of(scenario)) << name << property.name << "\n"
+                                                            << draw(*candidate);
+          ASSERT_TRUE(validate(*candidate).empty()) << name << property.name << "\n" << draw(*candidate);
+          ASSERT_TRUE(unmet(*candidate, machine.facts()).empty()) << name << property.name << "\n"
+                                                                  << draw(*candidate);
+        }
+      }
+    }
+  }
+}
+
+TEST(Shrink, AlwaysEndsAtOneBareNode) {
+  expect_minimum(
+      "mixed", [](const Scenario&) { return true; }, {1, 0, 0, 0, 0}, 100);
+}
+
+TEST(Shrink, DeepLimitKeepsThreeNodesAndOneLimit) {
+  const auto deep_limit = [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      return scenario.tree.depth(id) >= 2 && scenario.tree[id].limits.contains(Knob::CpuMax);
+    });
+  };
+  expect_minimum("cpu_bandwidth", deep_limit, {3, 0, 0, 1, 0}, 300);
+}
+
+TEST(Shrink, LimitWithAWorkerBelowItEndsInOneNode) {
+  const auto limited_worker = [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      return scenario.tree[id].limits.contains(Knob::MemoryMax) && has_worker_below(scenario, id);
+    });
+  };
+  expect_minimum("memory", limited_worker, {1, 0, 1, 1, 0}, 300);
+}
+
+TEST(Shrink, TwoWeightedSiblingsKeepThreeNodesAndTwoLimits) {
+  const auto weighted_siblings = [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId parent) {
+      const std::vector<NodeId> children = scenario.tree.children(parent);
+      return std::count_if(children.begin(), children.end(), [&](NodeId child) {
+               return scenario.tree[child].limits.contains(Knob::CpuWeight);
+             }) >= 2;
+    });
+  };
+  expect_minimum("cpu_fairness", weighted_siblings, {3, 0, 0, 2, 0}, 300);
+}
+
+TEST(Shrink, FreezeTwoLevelsAboveAWorkerKeepsThreeNodesAndOneAction) {
+  const auto deep_freeze = [](const Scenario& scenario) {
+    return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& action) {
+      return action.kind == Action::Kind::Freeze &&
+             std::any_of(scenario.workers.begin(), scenario.workers.end(), [&](const Worker& worker) {
+               return scenario.tree.is_in_subtree(worker.node, action.node) &&
+                      scenario.tree.depth(worker.node) >= scenario.tree.depth(action.node) + 2;
+             });
+    });
+  };
+  expect_minimum("freezer", deep_freeze, {3, 1, 1, 0, 0}, 300);
+}
+
+TEST(Shrink, RefusedProbeKeepsOneNodeAndOneProbe) {
+  const MachineFacts machine = FakeMachine().facts();
+  const auto refused = [machine](const Scenario& scenario) {
+    return std::any_of(scenario.probes.begin(), scenario.probes.end(), [&](const Probe& probe) {
+      return probe.knob == Knob::PidsMax &&
+             expected_errno(scenario.tree, probe.node, probe.knob, probe.value, machine) != 0;
+    });
+  };
+  expect_minimum("rules", refused, {1, 1, 0, 0, 0}, 300);
+}
+
+}  // namespace
+}  // namespace treeline

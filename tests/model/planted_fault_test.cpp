@@ -1,0 +1,177 @@
+#include "model/planted_fault.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace treeline {
+namespace {
+
+using F = PlantedFault;
+
+Tree chain(int nodes) {
+  Tree tree;
+  for (int i = 0; i < nodes; ++i)
+    tree.nodes.push_back({std::string(1, static_cast<char>('a' + i)), i - 1, {}});
+  return tree;
+}
+
+Scenario chain_with_worker(int nodes, Workload workload) {
+  Scenario scenario;
+  scenario.tree = chain(nodes);
+  scenario.workers.push_back({nodes - 1, std::move(workload)});
+  return scenario;
+}
+
+Scenario with(Scenario scenario, NodeId node, Knob knob, KnobValue value) {
+  scenario.tree[node].limits[knob] = std::move(value);
+  return scenario;
+}
+
+/// The least scenario that one can write down by hand in which the defect shows.
+Scenario least_scenario(F fault) {
+  const Workload hog = CpuHog{2, 100, 10'000};
+  const Workload memory = MemoryHog{};
+  const KnobValue half = CpuBandwidth{5'000, 10'000};
+  const KnobValue mebibyte = Amount{1 << 20};
+  switch (fault) {
+    case F::CpuMaxDeepUnset:
+      return with(chain_with_worker(3, hog), 2, Knob::CpuMax, half);
+    case F::CpuQuotaHigh:
+    case F::CpuQuotaLow:
+    case F::CpuUsageUnderReported:
+      return with(chain_with_worker(1, hog), 0, Knob::CpuMax, half);
+    case F::CpuWeightsSwapped: {
+      Scenario scenario = chain_with_worker(2, hog);
+      scenario.tree.nodes.push_back({"c", kRoot, {{Knob::CpuWeight, Amount{300}}}});
+      scenario.tree[1].limits[Knob::CpuWeight] = Amount{100};
+      scenario.tree[0].limits[Knob::CpusetCpus] = IdSet{{0}};
+      scenario.workers.push_back({2, hog});
+      return scenario;
+    }
+    case F::CpuUsageLeaks:
+      return chain_with_worker(2, hog);
+    case F::CpusetGrandchildUnset:
+      return with(chain_with_worker(3, hog), 2, Knob::CpusetCpus, IdSet{{0}});
+    case F::MemoryAncestorUnset:
+      return with(chain_with_worker(2, memory), 0, Knob::MemoryMax, mebibyte);
+    case F::MemoryOomSpurious:
+      return with(chain_with_worker(1, memory), 0, Knob::MemoryMax, mebibyte);
+    case F::MemoryOomMisattributed:
+      return with(chain_with_worker(2, memory), 1, Knob::MemoryMax, mebibyte);
+    case F::MemoryUsageLeaks:
+      return chain_with_worker(2, memory);
+    case F::MemoryUnderReported:
+    case F::MemoryChargeStays:
+      return chain_with_worker(1, memory);
+    case F::PidsOffByOne:
+      return with(chain_with_worker(1, ForkStorm{}), 0, Knob::PidsMax, Amount{4});
+    case F::PidsUsageLeaks:
+    case F::AttachedToParent:
+      return chain_with_worker(2, Idle{});
+    case F::IoLimitUnset:
+      return with(chain_with_worker(1, IoHog{}), 0, Knob::IoMax, IoRates{1 << 20, {}, {}, {}});
+    case F::FreezerGrandchildMissed: {
+      Scenario scenario = chain_with_worker(3, hog);
+      scenario.actions.push_back({20'000, Action::Kind::Freeze, kRoot});
+      return scenario;
+    }
+    case F::ReadbackWrong: {
+      Scenario scenario;
+      scenario.tree = chain(1);
+      return with(std::move(scenario), 0, Knob::CpuWeight, Amount{300});
+    }
+    case F::RefusalMissing: {
+      Scenario scenario;
+      scenario.tree = chain(1);
+      scenario.probes.push_back({kRoot, Knob::CpuMax, CpuBandwidth{999, 10'000}});
+      return scenario;
+    }
+    case F::KernelWarns: {
+      Scenario scenario;
+      scenario.tree = chain(1);
+      return with(std::move(scenario), 0, Knob::CpuMax, half);
+    }
+  }
+  return {};
+}
+
+TEST(PlantedFault, TableIsInEnumOrder) {
+  size_t i = 0;
+  for (const PlantedFaultInfo& info : planted_fault_table()) EXPECT_EQ(static_cast<size_t>(info.fault), i++);
+  EXPECT_EQ(i, static_cast<size_t>(F::KernelWarns) + 1);
+}
+
+TEST(PlantedFault, NamesAreUniqueAndFindTheirRow) {
+  std::set<std::string_view> names;
+  for (const PlantedFaultInfo& info : planted_fault_table()) {
+    EXPECT_TRUE(names.insert(info.name).second) << info.name;
+    EXPECT_EQ(planted_fault_from_name(info.name), info.fault);
+    EXPECT_EQ(&planted_fault_info(info.fault), &info);
+    EXPECT_EQ(info.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-"), std::string_view::npos)
+        << info.name;
+    EXPECT_FALSE(info.summary.empty()) << info.name;
+  }
+}
+
+TEST(PlantedFault, UnknownNamesFindNothing) {
+  for (const char* name : {"", "cpu-max-deep", "CpuMaxDeepUnset", "cpu_quota_high", "cpu-quota-high "}) {
+    EXPECT_EQ(planted_fault_from_name(name), std::nullopt) << name;
+  }
+}
+
+TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
+  const std::set<std::string_view> properties{
+      "cpu_bandwidth", "cpu_entitlement", "cpu_fairness", "cpuset", "memory", "pids", "io",
+      "freezer",       "rules",           "mixed"};
+  const std::set<std::string_view> invariants{
+      "cpu.bandwidth",   "cpu.bandwidth_witness",  "cpu.entitlement",
+      "cpu.no_throttle", "cpu.fairness",           "cpu.conservation",
+      "cpu.rusage",      "cpuset.confinement",     "memory.max",
+      "memory.oom",      "memory.oom_attribution", "memory.conservation",
+      "memory.rss",      "memory.drained",         "pids.max",
+      "pids.fork",       "pids.conservation",      "io.max",
+      "freezer.stops",   "freezer.resumes",        "knob.readback",
+      "knob.refusal",    "kernel.health"};
+  for (const PlantedFaultInfo& info : planted_fault_table()) {
+    EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
+    EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;
+  }
+}
+
+TEST(PlantedFault, EveryFaultThatTheSuiteMustFindIsThere) {
+  // The list of the project's definition; each must be caught by the invariant of its kind.
+  const std::pair<const char*, const char*> required[] = {
+      {"cpu-max-deep-unset", "cpu.bandwidth"},
+      {"cpu-quota-high", "cpu.bandwidth"},
+      {"memory-ancestor-unset", "memory.max"},
+      {"pids-off-by-one", "pids.max"},
+      {"attached-to-parent", "pids.conservation"},
+      {"cpu-weights-swapped", "cpu.fairness"},
+      {"cpuset-grandchild-unset", "cpuset.confinement"},
+      {"freezer-grandchild-missed", "freezer.stops"},
+      {"memory-oom-misattributed", "memory.oom_attribution"},
+      {"cpu-usage-under-reported", "cpu.bandwidth_witness"}};
+  for (const auto& [name, invariant] : required) {
+    const auto fault = planted_fault_from_name(name);
+    ASSERT_TRUE(fault) << name;
+    EXPECT_EQ(planted_fault_info(*fault).invariant, invariant) << name;
+  }
+}
+
+TEST(PlantedFault, MinimumIsTheSizeOfTheLeastScenarioThatShowsIt) {
+  for (const PlantedFaultInfo& info : planted_fault_table()) {
+    const Scenario least = least_scenario(info.fault);
+    for (const Fault& fault : validate(least)) ADD_FAILURE() << info.name << fault.json_path << fault.message;
+    Size size = size_of(least);
+    size.detail = 0;  // no part of the claim
+    EXPECT_EQ(size.nodes, info.minimum.nodes) << info.name;
+    EXPECT_EQ(size.actions, info.minimum.actions) << info.name;
+    EXPECT_EQ(size.workers, info.minimum.workers) << info.name;
+    EXPECT_EQ(size.limits, info.minimum.limits) << info.name;
+    EXPECT_EQ(info.minimum.detail, 0) << info.name;
+  }
+}
+
+}  // namespace
+}  // namespace treeline

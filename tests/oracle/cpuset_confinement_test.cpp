@@ -1,0 +1,121 @@
+#include <gtest/gtest.h>
+
+#include "cpu_world.h"
+
+namespace treeline::cpu_test {
+namespace {
+
+constexpr const char* kName = "cpuset.confinement";
+
+struct Deep {
+  CpuWorld world{4};
+  NodeId leaf = 0;
+  WorkerObservation& worker() { return world.seen.workers[0]; }
+  Status status() const { return world.status(kName, leaf); }
+};
+
+/// A hog of 4 threads two levels below a root on CPUs 0-2; the leaf itself is on 0-1.
+Deep confined() {
+  Deep d;
+  d.world.pin(kRoot, {0, 1, 2});
+  d.leaf = d.world.add(d.world.add(kRoot, "a"), "b");
+  d.world.pin(d.leaf, {0, 1});
+  d.world.ran_ms(d.world.hog(d.leaf, 4), 180);
+  d.world.run_for_ms(100);
+  return d;
+}
+
+TEST(CpusetConfinement, WorkerInsideItsSetHolds) {
+  const Deep d = confined();
+  const Finding finding = d.world.judge(kName, d.leaf);
+  EXPECT_EQ(finding.status, Status::Held) << explain(finding);
+  EXPECT_EQ(finding.controller, Controller::Cpuset);
+}
+
+TEST(CpusetConfinement, ThreadSeenElsewhereIsViolated) {
+  Deep d = confined();
+  d.worker().cpus_seen = IdSet{{0, 1, 3}};
+  EXPECT_EQ(d.status(), Status::Violated);
+}
+
+TEST(CpusetConfinement, CpuOfTheGrandparentsSetOnlyIsElsewhere) {
+  Deep d = confined();
+  d.worker().cpus_seen = IdSet{{0, 2}};
+  EXPECT_EQ(d.status(), Status::Violated);
+}
+
+TEST(CpusetConfinement, WiderMaskIsViolatedEvenIfNotUsed) {
+  Deep d = confined();
+  d.worker().cpus_allowed = "0-2";
+  EXPECT_EQ(d.status(), Status::Violated);
+}
+
+TEST(CpusetConfinement, NarrowerMaskIsViolatedToo) {
+  Deep d = confined();
+  d.worker().cpus_allowed = "0";
+  d.worker().cpus_seen = IdSet{{0}};
+  EXPECT_EQ(d.status(), Status::Violated);
+}
+
+TEST(CpusetConfinement, UsingOnlyPartOfTheSetHolds) {
+  Deep d = confined();
+  d.worker().cpus_seen = IdSet{{1}};
+  EXPECT_EQ(d.status(), Status::Held);
+}
+
+TEST(CpusetConfinement, NodeInheritsItsParentsSet) {
+  CpuWorld world(4);
+  const NodeId a = world.add(kRoot, "a");
+  const NodeId b = world.add(a, "b");
+  world.pin(a, {2});
+  world.ran_ms(world.hog(b, 4), 100);
+  world.run_for_ms(100);
+  EXPECT_EQ(world.status(kName, b), Status::Held) << explain(world.judge(kName, b));
+  world.seen.workers[0].cpus_seen = IdSet{{2, 3}};
+  EXPECT_EQ(world.status(kName, b), Status::Violated);
+}
+
+TEST(CpusetConfinement, AllCpusOfTheMachineAreInconclusive) {
+  CpuWorld world;
+  world.pin(kRoot, {0, 1});
+  world.ran_ms(world.hog(kRoot, 4), 100);
+  world.run_for_ms(100);
+  EXPECT_EQ(world.status(kName, kRoot), Status::Inconclusive);
+}
+
+TEST(CpusetConfinement, WorkerThatNeverRanIsInconclusive) {
+  Deep d = confined();
+  d.worker().cpus_seen = {};
+  d.worker().cpus_allowed.clear();
+  d.worker().started_ns = -1;
+  EXPECT_EQ(d.status(), Status::Inconclusive);
+}
+
+TEST(CpusetConfinement, DeadWorkerSeenElsewhereIsStillViolated) {
+  Deep d = confined();
+  d.worker().cpus_allowed.clear();
+  d.worker().cpus_seen = IdSet{{3}};
+  d.worker().end = WorkerEnd::OomKilled;
+  EXPECT_EQ(d.status(), Status::Violated);
+}
+
+TEST(CpusetConfinement, NothingIsSaidWithoutAnyCpuset) {
+  CpuWorld world;
+  world.ran_ms(world.hog(kRoot), 100);
+  world.run_for_ms(100);
+  EXPECT_TRUE(world.judge_all(kName).empty());
+}
+
+TEST(CpusetConfinement, EveryWorkerOfANodeIsJudged) {
+  CpuWorld world;
+  world.pin(kRoot, {0});
+  world.ran_ms(world.hog(kRoot), 50);
+  world.ran_ms(world.hog(kRoot), 50);
+  world.run_for_ms(100);
+  world.seen.workers[1].cpus_seen = IdSet{{1}};
+  EXPECT_EQ(world.judge_all(kName).size(), 2u);
+  EXPECT_EQ(world.status(kName, kRoot), Status::Violated);
+}
+
+}  // namespace
+}  // namespace treeline::cpu_test
