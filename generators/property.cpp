@@ -46,11 +46,14 @@ const std::array<Entry, kCount>& entries() {
   return kEntries;
 }
 
-/// Trees grow over a cycle of indices. Its length has no divisor in common with a small number of properties, so
-/// that one that gets each tenth index still sees every size.
+/// Trees grow over a cycle of indices, and are of full size in its last third. The cycle's length is prime, so
+/// that a property that gets only each tenth index still sees every size.
 int size_of_index(uint64_t index) {
   constexpr uint64_t kCycle = 37;
-  return static_cast<int>(4 + index % kCycle * 96 / (kCycle - 1));
+  constexpr uint64_t kGrowth = 24;
+  constexpr uint64_t kLeast = 4;
+  const uint64_t grown = std::min(index % kCycle, kGrowth);
+  return static_cast<int>(kLeast + grown * (rc::kNominalSize - kLeast) / kGrowth);
 }
 
 /// FNV-1a: a hash that is the same on every machine.

@@ -27,6 +27,7 @@ struct SearchOptions {
   int max_failures = 1;                     ///< Stop after that many distinct signatures.
   std::string only_invariant;               ///< Non-empty: other invariants' violations are counted, not pursued.
   std::string fault;                        ///< Recorded in the provenance.
+  std::function<bool()> should_stop;        ///< Asked between runs: the user wants to leave.
 };
 
 struct InvariantTally {

@@ -1,0 +1,47 @@
+#include <algorithm>
+
+#include "search/search.h"
+#include "search/trial.h"
+
+namespace treeline {
+
+namespace {
+
+/// The status of what is asked for: the signature's invariant, or everything.
+Status status_of(const Verdict& verdict, const Signature* signature, const std::string& mode) {
+  if (!signature) return verdict.status();
+  Status worst = Status::NotApplicable;
+  for (const Finding& finding : verdict.findings) {
+    if (signature_of(finding, mode) == *signature) worst = std::max(worst, finding.status);
+  }
+  return worst;
+}
+
+}  // namespace
+
+Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature, int runs) {
+  ReplayResult result;
+  for (int i = 0; i < runs; ++i) {
+    Result<Trial> trial = run_trial(machine, scenario);
+    if (!trial) return tl::unexpected(trial.error());
+    ++result.rate.runs;
+    switch (status_of(trial->verdict, signature, machine.facts().mode)) {
+      case Status::Violated:
+        ++result.rate.violated;
+        result.last_violated = trial->verdict;
+        break;
+      case Status::Inconclusive:
+        ++result.inconclusive;
+        break;
+      case Status::Held:
+      case Status::NotApplicable:
+        ++result.held;
+        break;
+    }
+    result.last = std::move(trial->verdict);
+    result.last_observation = std::move(trial->observation);
+  }
+  return result;
+}
+
+}  // namespace treeline

@@ -1,0 +1,73 @@
+#include "search/results_store.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "cgroup/fd.h"
+#include "model/json.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr const char* kAdvice = "free some space there, or give another folder with --results";
+
+int write_whole(const Fd& fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return 0;
+}
+
+Result<void> replace_file(const std::string& path, const std::string& text) {
+  const std::string aside = fmt::format("{}.{}.tmp", path, ::getpid());
+  const Fd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd) return fail(ErrorKind::Infrastructure, "write", path, errno, kAdvice);
+  int error = write_whole(fd, text);
+  if (error == 0 && std::rename(aside.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return {};
+  ::unlink(aside.c_str());
+  return fail(ErrorKind::Infrastructure, "write", path, error, kAdvice);
+}
+
+/// FNV-1a: names need only differ.
+uint64_t hash_of(std::string_view text) {
+  uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return hash;
+}
+
+}  // namespace
+
+Result<ResultsStore> ResultsStore::open(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder + "/failures", error);
+  if (error) {
+    return fail(ErrorKind::InvalidInput, "make the results folder", folder, error.value(),
+                "give one that can be written to with --results");
+  }
+  return ResultsStore(folder);
+}
+
+Result<void> ResultsStore::save_in_flight(const Counterexample& example) const {
+  return replace_file(folder_ + "/in-flight.json", to_json(example));
+}
+
+void ResultsStore::clear_in_flight() const { ::unlink((folder_ + "/in-flight.json").c_str()); }
+
+Result<std::string> ResultsStore::save_failure(const Counterexample& example) const {
+  const std::string invariant = example.signature ? example.signature->invariant : "unknown";
+  const std::string path = fmt::format("{}/failures/{}{}-{:016x}.json", folder_, example.flaky ? "flaky-" : "",
+                                       invariant, hash_of(to_json(example.scenario)));
+  if (Result<void> saved = replace_file(path, to_json(example, 1)); !saved) return tl::unexpected(saved.error());
+  return path;
+}
+
+}  // namespace treeline

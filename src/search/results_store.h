@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "model/counterexample.h"
+#include "model/error.h"
+
+namespace treeline {
+
+/// The results folder: in-flight.json, what runs now, and failures/*.json. Files are written aside and renamed, so
+/// that a reader, or a kill at any instant, finds whole ones.
+class ResultsStore {
+ public:
+  /// Makes the folder. InvalidInput if it cannot be used.
+  static Result<ResultsStore> open(const std::string& folder);
+
+  /// Before it runs: whatever happens then, the scenario can be read from disk.
+  Result<void> save_in_flight(const Counterexample& example) const;
+  /// After the search: its presence tells of one that did not come to its end.
+  void clear_in_flight() const;
+  /// The file that it was saved as.
+  Result<std::string> save_failure(const Counterexample& example) const;
+
+ private:
+  explicit ResultsStore(std::string folder) : folder_(std::move(folder)) {}
+  std::string folder_;
+};
+
+}  // namespace treeline

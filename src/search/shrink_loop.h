@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "model/counterexample.h"
+#include "search/trial.h"
+
+namespace treeline {
+
+/// Walks a scenario down its shrinks (generators/shrink.h) while it violates the same signature.
+///
+/// On a machine that is not deterministic a candidate counts once it has violated twice, and it is given up after so
+/// many passes that one that fails at the measured rate would have shown with 99%: (1−rate)^passes ≤ 1%. Way down one
+/// pass is enough to go on to the next candidate; only where no candidate is left are they all given their due.
+class ShrinkLoop {
+ public:
+  struct Budget {
+    int runs = 0;
+    std::chrono::steady_clock::time_point deadline;
+  };
+  struct Outcome {
+    Scenario scenario;
+    std::optional<Trial> trial;  ///< A violating run of it; empty if nothing smaller was found.
+    Rate rate;                   ///< Over the runs that the loop made of it.
+    int runs = 0;
+    bool proven = false;
+  };
+  /// Called before each run; false ends the search for smaller ones (the disk is full).
+  using BeforeRun = std::function<bool(const Scenario&)>;
+  using OnTrouble = std::function<void(const Error&)>;
+
+  ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget budget, BeforeRun before_run,
+             OnTrouble on_trouble);
+  Outcome run(Scenario scenario);
+
+ private:
+  struct History {
+    int violated = 0;
+    int passed = 0;
+    bool trouble = false;
+    std::optional<Trial> trial;
+  };
+  bool accepts(const Scenario& candidate, int passes_allowed);
+  bool sweep(Scenario& current, int passes_allowed);
+  bool exhausted() const;
+
+  Machine& machine_;
+  Signature signature_;
+  int violations_needed_;
+  int passes_due_;
+  Budget budget_;
+  BeforeRun before_run_;
+  OnTrouble on_trouble_;
+  std::map<std::string, History> histories_;
+  int runs_ = 0;
+  bool stopped_ = false;
+  bool skipped_any_ = false;
+};
+
+}  // namespace treeline
