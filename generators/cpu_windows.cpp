@@ -32,7 +32,8 @@ double window_to_exceed_us(const CpuBandwidth& bandwidth, int64_t burst_us, doub
 }
 
 double window_to_miss_half_us(const CpuBandwidth& bandwidth, const MachineFacts& machine) {
-  // cpus/2·T > two periods' quota (the cut ones at both ends) + what each CPU keeps unused of a slice + noise.
+  // cpus/2·T > two periods' quota (the cut ones at both ends) + what each CPU keeps unused of a slice +
+  // noise.
   const double cpus = cpus_of(bandwidth);
   const double lost = 2.0 * static_cast<double>(*bandwidth.quota_us) +
                       cpu_count(machine) * static_cast<double>(machine.cfs_slice_us) +

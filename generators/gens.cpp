@@ -26,7 +26,8 @@ rc::Gen<std::vector<int64_t>> parts_of(int64_t total, int parts, int64_t least) 
     for (int rest = parts - 1; rest >= 0; --rest) {
       const int64_t most = left - rest * least;
       // Not more than twice the even share, so that no worker is left with crumbs only.
-      const int64_t part = rest == 0 ? left : *uniform(least, std::max(least, std::min(most, 2 * left / (rest + 1))));
+      const int64_t part =
+          rest == 0 ? left : *uniform(least, std::max(least, std::min(most, 2 * left / (rest + 1))));
       result.push_back(part);
       left -= part;
     }

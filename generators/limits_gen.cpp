@@ -13,7 +13,9 @@ namespace {
 /// A v1 burst or quota must divide into whole microseconds; the least quota is 1 ms (min_cfs_quota_period).
 constexpr int64_t kMinQuotaUs = 1'000;
 
-int64_t scaled(int64_t value, int64_t numerator, int64_t denominator) { return value * numerator / denominator; }
+int64_t scaled(int64_t value, int64_t numerator, int64_t denominator) {
+  return value * numerator / denominator;
+}
 
 rc::Gen<int64_t> weight_gen() {
   // The range's ends and the default on purpose: rounding to shares and clamping are done there.
@@ -122,11 +124,12 @@ rc::Gen<CpuBandwidth> bandwidth_gen(BandwidthRange range, std::optional<CpuBandw
            int64_t least_period = range.min_period_us;
            double most = range.max_cpus;
            if (ceiling) {
-             most = std::min(most, static_cast<double>(*ceiling->quota_us) /
-                                       static_cast<double>(ceiling->period_us));
+             most = std::min(
+                 most, static_cast<double>(*ceiling->quota_us) / static_cast<double>(ceiling->period_us));
              // Below a period of this length the least quota would already exceed the ceiling's ratio.
-             least_period = std::max(
-                 least_period, (kMinQuotaUs * ceiling->period_us + *ceiling->quota_us - 1) / *ceiling->quota_us);
+             least_period =
+                 std::max(least_period,
+                          (kMinQuotaUs * ceiling->period_us + *ceiling->quota_us - 1) / *ceiling->quota_us);
            }
            const int64_t period =
                std::min(kMaxPeriodUs, *period_gen(least_period, std::max(least_period, range.max_period_us)));

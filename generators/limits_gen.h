@@ -7,8 +7,9 @@
 #include "generators/constraints.h"
 #include "model/tree.h"
 
-/// Limits that the kernel takes, by construction: they are drawn from the root down, within what the ancestors
-/// leave (kernel/sched/core.c: tg_cfs_schedulable_down; kernel/cgroup/cpuset-v1.c: validate_change).
+/// Limits that the kernel takes, by construction: they are drawn from the root down, within what the
+/// ancestors leave (kernel/sched/core.c: tg_cfs_schedulable_down; kernel/cgroup/cpuset-v1.c:
+/// validate_change).
 namespace treeline {
 
 /// A range of CPU time per period, in CPUs (0.5: half of one), and of the period.
@@ -29,7 +30,8 @@ inline constexpr int64_t kMinMemoryMax = 1 << 20;
 rc::Gen<int64_t> period_gen(int64_t least_us, int64_t most_us);
 /// A bandwidth in the range; if `ceiling` is given, quota/period is at most the ceiling's.
 rc::Gen<CpuBandwidth> bandwidth_gen(BandwidthRange range, std::optional<CpuBandwidth> ceiling = {});
-/// The cpu.max with a quota of the nearest proper ancestor that has one: on v1 a child may not exceed its ratio.
+/// The cpu.max with a quota of the nearest proper ancestor that has one: on v1 a child may not exceed its
+/// ratio.
 std::optional<CpuBandwidth> bandwidth_above(const Tree& tree, NodeId node);
 
 /// A non-empty subset.
@@ -41,7 +43,8 @@ rc::Gen<std::optional<KnobValue>> limit_gen(const Tree& tree, NodeId node, Knob 
                                             const Constraints& constraints);
 
 /// Gives each node each knob of the menu with the given chance, unless it has it. The ancestors-first order
-/// only holds among the drawn ones: knobs of the menu must not be set below `node`'s in advance (cpu.max, cpuset).
+/// only holds among the drawn ones: knobs of the menu must not be set below `node`'s in advance (cpu.max,
+/// cpuset).
 rc::Gen<Tree> with_limits(Tree tree, std::set<Knob> menu, int percent, Pressure pressure,
                           const Constraints& constraints);
 

@@ -19,7 +19,8 @@ constexpr std::array<PlacementPredicate, 6> kPredicates{{
      [](const Tree& tree, NodeId node, int) { return tree[node].limits.empty(); }},
     {"deepest", "nodes at the tree's greatest depth",
      [](const Tree& tree, NodeId, int depth) { return depth == tree.max_depth(); }},
-    {"even_depth", "nodes at depths 0, 2, 4 …", [](const Tree&, NodeId, int depth) { return depth % 2 == 0; }},
+    {"even_depth", "nodes at depths 0, 2, 4 …",
+     [](const Tree&, NodeId, int depth) { return depth % 2 == 0; }},
     {"only_child", "nodes without siblings",
      [](const Tree& tree, NodeId node, int) {
        const NodeId parent = tree[node].parent;

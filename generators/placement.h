@@ -12,7 +12,8 @@
 
 namespace treeline {
 
-/// A predicate that Strategy::Kind::Custom may name: whether a node of the tree, at the given depth, gets a worker.
+/// A predicate that Strategy::Kind::Custom may name: whether a node of the tree, at the given depth, gets a
+/// worker.
 struct PlacementPredicate {
   std::string_view name;  ///< "interior"
   std::string_view summary;

@@ -26,12 +26,12 @@ void add_scaled(Values& values, const CpuBandwidth& from, int64_t numerator, int
 }
 
 Values bandwidth_values(const Tree& tree, NodeId node, const MachineFacts& machine) {
-  Values values{*bandwidth_gen({0.05, static_cast<double>(machine.cpus.size()), 1'000, 1'000'000}),
-                CpuBandwidth{std::nullopt, *period_gen(1'000, 1'000'000)},
-                // tg_set_cfs_bandwidth: a quota or period below min_cfs_quota_period or above max_cfs_quota_period.
-                CpuBandwidth{*uniform<int64_t>(1, 999), 100'000},
-                CpuBandwidth{50'000, *uniform<int64_t>(1, 999)},
-                CpuBandwidth{50'000, 1'000'000 + *log_uniform(1, 1'000'000)}};
+  Values values{
+      *bandwidth_gen({0.05, static_cast<double>(machine.cpus.size()), 1'000, 1'000'000}),
+      CpuBandwidth{std::nullopt, *period_gen(1'000, 1'000'000)},
+      // tg_set_cfs_bandwidth: a quota or period below min_cfs_quota_period or above max_cfs_quota_period.
+      CpuBandwidth{*uniform<int64_t>(1, 999), 100'000}, CpuBandwidth{50'000, *uniform<int64_t>(1, 999)},
+      CpuBandwidth{50'000, 1'000'000 + *log_uniform(1, 1'000'000)}};
   // tg_cfs_schedulable_down: at, just above and just below what the parent has and what a child has.
   const auto add_around = [&](const CpuBandwidth& other) {
     for (const int64_t numerator : {99, 100, 101, 150}) add_scaled(values, other, numerator, 100);
@@ -112,7 +112,7 @@ Values values_of(const Tree& tree, NodeId node, Knob knob, const MachineFacts& m
     case Knob::MemorySwapMax:
       return amount(own, Knob::MemoryMax) ? amounts({0, *log_uniform(4096, 64 * kMiB)}) : Values{};
     case Knob::PidsMax:  // pids_max_write: 0 … PIDS_MAX - 1, and PIDS_MAX is PID_MAX_LIMIT + 1
-      return {Amount{},        Amount{0},          Amount{*log_uniform(1, 4'194'304)},
+      return {Amount{},        Amount{0},         Amount{*log_uniform(1, 4'194'304)},
               Amount{4194304}, Amount{4'194'305}, Amount{-*log_uniform(1, 1'000)}};
     case Knob::CpusetCpus:
       return cpuset_values(tree, node, machine);
@@ -155,7 +155,8 @@ rc::Gen<std::optional<Probe>> probe_gen(const Tree& tree, const std::set<Knob>& 
            const auto first_legal = std::stable_partition(values.begin(), values.end(), is_illegal);
            const bool wants_illegal = *chance(50);
            if (first_legal != values.begin() && first_legal != values.end()) {
-             wants_illegal ? values.erase(first_legal, values.end()) : values.erase(values.begin(), first_legal);
+             wants_illegal ? values.erase(first_legal, values.end())
+                           : values.erase(values.begin(), first_legal);
            }
            if (values.empty()) return std::nullopt;
            return Probe{node, knob, *one_of(values)};

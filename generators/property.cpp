@@ -29,7 +29,8 @@ constexpr size_t kCount = 10;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
-      {{"cpu_bandwidth", "No subtree uses more CPU time than its cpu.max allows", kCpuMax}, cpu_bandwidth_gen},
+      {{"cpu_bandwidth", "No subtree uses more CPU time than its cpu.max allows", kCpuMax},
+       cpu_bandwidth_gen},
       {{"cpu_entitlement", "A group gets the quota that it wants, and none is throttled below it", kCpuMax},
        cpu_entitlement_gen},
       {{"cpu_fairness", "Siblings that compete for one CPU share it by cpu.weight", kCpuWeight},
@@ -46,8 +47,8 @@ const std::array<Entry, kCount>& entries() {
   return kEntries;
 }
 
-/// Trees grow over a cycle of indices, and are of full size in its last third. The cycle's length is prime, so
-/// that a property that gets only each tenth index still sees every size.
+/// Trees grow over a cycle of indices, and are of full size in its last third. The cycle's length is prime,
+/// so that a property that gets only each tenth index still sees every size.
 int size_of_index(uint64_t index) {
   constexpr uint64_t kCycle = 37;
   constexpr uint64_t kGrowth = 24;
@@ -89,8 +90,8 @@ std::span<const Property> properties() {
 
 const Property* find_property(std::string_view name) {
   const auto all = properties();
-  const auto found = std::find_if(all.begin(), all.end(),
-                                  [&](const Property& property) { return property.name == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Property& property) { return property.name == name; });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -100,7 +101,8 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   }
   if (machine.knobs.empty()) return "no controller is usable here, so there is nothing to set";
   const bool has_one_cpu = machine.cpus.size() < 2;
-  if (property.name == "cpuset" && has_one_cpu) return "with one CPU there is nowhere to be but in the cpuset";
+  if (property.name == "cpuset" && has_one_cpu)
+    return "with one CPU there is nowhere to be but in the cpuset";
   if (property.name == "cpu_fairness" && !has_one_cpu && !machine.has(Knob::CpusetCpus)) {
     return "without a cpuset the siblings cannot be made to compete for one CPU";
   }
@@ -108,9 +110,8 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
 }
 
 rc::Gen<Scenario> scenario_gen(const Property& property, const Constraints& constraints) {
-  const auto entry = std::find_if(entries().begin(), entries().end(), [&](const Entry& known) {
-    return known.property.name == property.name;
-  });
+  const auto entry = std::find_if(entries().begin(), entries().end(),
+                                  [&](const Entry& known) { return known.property.name == property.name; });
   const rc::Gen<Scenario> plain = entry->gen(constraints);
   return rc::Gen<Scenario>([plain, machine = constraints.machine](const rc::Random& random, int size) {
            return shrinkable(plain(random, size).value(), machine);
@@ -118,7 +119,8 @@ rc::Gen<Scenario> scenario_gen(const Property& property, const Constraints& cons
       .as(std::string(property.name));
 }
 
-Scenario draw_scenario(const Property& property, const Constraints& constraints, uint64_t seed, uint64_t index) {
+Scenario draw_scenario(const Property& property, const Constraints& constraints, uint64_t seed,
+                       uint64_t index) {
   const rc::Random random(rc::Random::Key{seed, index, hash_of(property.name), 0});
   return scenario_gen(property, constraints)(random, size_of_index(index)).value();
 }

@@ -11,8 +11,8 @@
 
 namespace treeline {
 
-/// A family of scenarios drawn so that certain invariants can be violated by them. Every invariant judges every
-/// run; the property only decides what is worth drawing.
+/// A family of scenarios drawn so that certain invariants can be violated by them. Every invariant judges
+/// every run; the property only decides what is worth drawing.
 struct Property {
   std::string_view name;  ///< "cpu_bandwidth"
   std::string_view summary;
@@ -28,6 +28,7 @@ const Property* find_property(std::string_view name);
 std::optional<std::string> why_untestable(const Property& property, const MachineFacts& machine);
 
 /// The scenario of (property, seed, index): the same on every machine with the same constraints.
-Scenario draw_scenario(const Property& property, const Constraints& constraints, uint64_t seed, uint64_t index);
+Scenario draw_scenario(const Property& property, const Constraints& constraints, uint64_t seed,
+                       uint64_t index);
 
 }  // namespace treeline

@@ -15,15 +15,17 @@ namespace {
 constexpr double kLongestForSmallExcessUs = 700'000;
 constexpr double kSmallExcess = 1.3;
 
-/// Hogs below the target that can use more CPUs than any quota leaves them; elsewhere next to nothing, so that
-/// the target is not kept below its quota by competitors.
+/// Hogs below the target that can use more CPUs than any quota leaves them; elsewhere next to nothing, so
+/// that the target is not kept below its quota by competitors.
 std::vector<Worker> draw_hogs(const Ground& ground, const Constraints& constraints) {
-  const int cpus = static_cast<int>(effective_cpus(ground.tree, ground.target, constraints.machine).ids.size());
+  const int cpus =
+      static_cast<int>(effective_cpus(ground.tree, ground.target, constraints.machine).ids.size());
   std::vector<Worker> workers;
   int threads = 0;
   for (const NodeId node : ground.placement.nodes) {
     if (!ground.tree.is_in_subtree(node, ground.target)) {
-      workers.push_back({node, *chance(70) ? Workload(Idle{}) : Workload(CpuHog{1, *uniform(1, 10), 10'000})});
+      workers.push_back(
+          {node, *chance(70) ? Workload(Idle{}) : Workload(CpuHog{1, *uniform(1, 10), 10'000})});
       continue;
     }
     const bool is_last = node == ground.below.back();
@@ -48,7 +50,8 @@ CpuBandwidth draw_target_bandwidth(int parallel) {
   return *bandwidth_gen(range);
 }
 
-/// Ancestors get at least the target's share (v1 demands it; on v2 less would hide the target), others anything.
+/// Ancestors get at least the target's share (v1 demands it; on v2 less would hide the target), others
+/// anything.
 void draw_other_bandwidths(Tree& tree, NodeId target, const Constraints& constraints) {
   const CpuBandwidth wanted = *get<CpuBandwidth>(tree[target].limits, Knob::CpuMax);
   const int percent = *one_of(std::vector{0, 0, 20, 40});

@@ -63,9 +63,9 @@ void draw_many_wanters(Scenario& scenario, const Ground& ground, const Constrain
   scenario.window = fixed_window(std::min(longest, kLongestUs), constraints);
 }
 
-/// Hogs that together want less than the quota in every period. In a period a hog of duty d and cycle c runs at
-/// most d·(period + c); and of the quota each other CPU may hold back a slice (cfs_b->slice, distribute and
-/// return in kernel/sched/fair.c).
+/// Hogs that together want less than the quota in every period. In a period a hog of duty d and cycle c runs
+/// at most d·(period + c); and of the quota each other CPU may hold back a slice (cfs_b->slice, distribute
+/// and return in kernel/sched/fair.c).
 void draw_modest(Scenario& scenario, const Ground& ground, const Constraints& constraints) {
   const int64_t period = *period_gen(50'000, 150'000);
   double demand_us = 0;
@@ -79,7 +79,8 @@ void draw_modest(Scenario& scenario, const Ground& ground, const Constraints& co
     demand_us += hog.duty_percent / 100.0 * static_cast<double>(period + hog.cycle_us);
     scenario.workers.push_back({node, hog});
   }
-  const double held_back = (cpu_count(constraints) - 1) * static_cast<double>(constraints.machine.cfs_slice_us);
+  const double held_back =
+      (cpu_count(constraints) - 1) * static_cast<double>(constraints.machine.cfs_slice_us);
   const double slack_us = 5'000.0 * *uniform(1, 6);
   const auto quota = static_cast<int64_t>(1.25 * demand_us + held_back + slack_us);
   scenario.tree[ground.target].limits[Knob::CpuMax] = CpuBandwidth{quota, period};
@@ -99,9 +100,8 @@ Scenario draw(const Constraints& constraints) {
   } else {
     draw_modest(scenario, ground, constraints);
   }
-  const std::set<Knob> menu =
-      all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuIdle, Knob::CpusetCpus,
-                                  Knob::MemoryHigh, Knob::Freeze});
+  const std::set<Knob> menu = all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuIdle,
+                                                          Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
   scenario.tree = *with_company(scenario.tree, menu, constraints);
   return finished(std::move(scenario), constraints);
 }

@@ -51,21 +51,22 @@ Scenario draw(const Constraints& constraints, int size) {
   const std::vector<NodeId> contenders = tree.subtree(arena);
   for (const NodeId node : contenders) {
     draw_weights(tree, node);
-    if (node != arena && machine.has(Knob::CpuIdle) && *chance(3)) tree[node].limits[Knob::CpuIdle] = Amount{1};
+    if (node != arena && machine.has(Knob::CpuIdle) && *chance(3))
+      tree[node].limits[Knob::CpuIdle] = Amount{1};
   }
   const Strategy leaves;
   const Strategy chosen = constraints.placement ? *constraints.placement : leaves;
-  const Placement placement = *placement_gen(tree, *chance(85) ? chosen : *strategy_gen(tree),
-                                             std::min(6, constraints.max_workers));
+  const Placement placement =
+      *placement_gen(tree, *chance(85) ? chosen : *strategy_gen(tree), std::min(6, constraints.max_workers));
   scenario.strategy = placement.strategy;
   for (const NodeId node : placement.nodes) {
     const bool competes = tree.is_in_subtree(node, arena);
     scenario.workers.push_back({node, competes ? endless_hog(1) : Workload(Idle{})});
   }
   scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(400, 900)) * 1'000, constraints);
-  const std::set<Knob> menu = all_knobs_but(
-      constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuWeight, Knob::CpuWeightNice, Knob::CpuIdle,
-                    Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
+  const std::set<Knob> menu =
+      all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuWeight, Knob::CpuWeightNice,
+                                  Knob::CpuIdle, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
   tree = *with_company(tree, menu, constraints);
   return finished(std::move(scenario), constraints);
 }

@@ -41,7 +41,7 @@ Scenario draw(const Constraints& constraints) {
     IdSet most{machine.cpus};
     most.ids.erase(most.ids.begin() + *uniform<int64_t>(0, static_cast<int64_t>(most.ids.size()) - 1));
     tree[parent].limits[Knob::CpusetCpus] = most;
-  } 
+  }
   tree[ground.target].limits[Knob::CpusetCpus] =
       draw_proper_subset(effective_cpus(tree, ground.target, machine));
   draw_other_cpusets(tree, ground.target, constraints);

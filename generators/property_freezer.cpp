@@ -23,9 +23,9 @@ Scenario draw(const Constraints& constraints) {
   }
   scenario.actions = *actions_gen(scenario.tree, ground.below, 2);
   scenario.window = fixed_window(static_cast<double>(end_after(scenario.actions)), constraints);
-  const std::set<Knob> menu = all_knobs_but(
-      constraints, {Knob::CpuMax, Knob::CpuIdle, Knob::CpuWeight, Knob::CpuWeightNice, Knob::CpusetCpus,
-                    Knob::MemoryHigh, Knob::Freeze});
+  const std::set<Knob> menu =
+      all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuIdle, Knob::CpuWeight, Knob::CpuWeightNice,
+                                  Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
   scenario.tree = *with_company(scenario.tree, menu, constraints);
   return finished(std::move(scenario), constraints);
 }

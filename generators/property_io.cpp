@@ -60,8 +60,8 @@ Scenario draw(const Constraints& constraints) {
     scenario.workers.push_back({node, hog});
   }
   scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(300, 600)) * 1'000, constraints);
-  const std::set<Knob> menu = all_knobs_but(
-      constraints, {Knob::IoMax, Knob::CpuMax, Knob::CpuIdle, Knob::MemoryHigh, Knob::Freeze, Knob::IoWeight});
+  const std::set<Knob> menu = all_knobs_but(constraints, {Knob::IoMax, Knob::CpuMax, Knob::CpuIdle,
+                                                          Knob::MemoryHigh, Knob::Freeze, Knob::IoWeight});
   scenario.tree = *with_company(scenario.tree, menu, constraints);
   return finished(std::move(scenario), constraints);
 }

@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kMiB = int64_t{1} << 20;
 
-/// Kinds that may occur: mostly those that cannot be reclaimed without swap, so that too much of them must kill.
+/// Kinds that may occur: mostly those that cannot be reclaimed without swap, so that too much of them must
+/// kill.
 std::vector<MemoryKind> draw_kinds() {
   const int style = *uniform(0, 99);
   if (style < 50) return {MemoryKind::Anonymous};
@@ -76,9 +77,9 @@ Scenario draw(const Constraints& constraints) {
     }
   }
   scenario.window = settled_window(constraints);
-  const std::set<Knob> menu =
-      all_knobs_but(constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryOomGroup,
-                                  Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
+  const std::set<Knob> menu = all_knobs_but(
+      constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryOomGroup,
+                    Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
   scenario.tree = *with_company(scenario.tree, menu, constraints);
   return finished(std::move(scenario), constraints);
 }

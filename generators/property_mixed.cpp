@@ -52,9 +52,8 @@ void draw_workers(Scenario& scenario, const Swarm& swarm, const Constraints& con
 }
 
 void draw_window(Scenario& scenario, const Constraints& constraints) {
-  const bool all_settle =
-      std::all_of(scenario.workers.begin(), scenario.workers.end(),
-                  [](const Worker& worker) { return settles(worker.workload); });
+  const bool all_settle = std::all_of(scenario.workers.begin(), scenario.workers.end(),
+                                      [](const Worker& worker) { return settles(worker.workload); });
   if (all_settle && scenario.actions.empty() && *chance(70)) {
     scenario.window = settled_window(constraints);
     return;
@@ -67,9 +66,9 @@ void draw_window(Scenario& scenario, const Constraints& constraints) {
 Scenario draw(const Constraints& constraints, int size) {
   Scenario scenario;
   const Tree bare = *tree_gen(shape_for(constraints, size));
-  const Swarm swarm =
-      *swarm_gen(constraints, all_knobs_but(constraints, {}), kinds_for(constraints.machine));
-  scenario.tree = *with_limits(bare, swarm.knobs, std::min(swarm.limit_percent, 60), Pressure::Tight, constraints);
+  const Swarm swarm = *swarm_gen(constraints, all_knobs_but(constraints, {}), kinds_for(constraints.machine));
+  scenario.tree =
+      *with_limits(bare, swarm.knobs, std::min(swarm.limit_percent, 60), Pressure::Tight, constraints);
   draw_workers(scenario, swarm, constraints);
   if (swarm.actions && constraints.machine.has(Knob::Freeze)) {
     std::vector<NodeId> places;

@@ -38,8 +38,8 @@ struct Ground {
 /// The target is at depth ≥ 2 in about half of the draws, as far as the constraints allow.
 rc::Gen<Ground> ground_gen(const Constraints& constraints, int max_workers, int min_depth = 0);
 
-/// Limits far above what any workload of the scenario takes, on knobs of `menu` that the machine has: company that
-/// must change nothing.
+/// Limits far above what any workload of the scenario takes, on knobs of `menu` that the machine has: company
+/// that must change nothing.
 rc::Gen<Tree> with_company(Tree tree, std::set<Knob> menu, const Constraints& constraints);
 
 /// Every knob of the machine but those given.
@@ -47,7 +47,8 @@ std::set<Knob> all_knobs_but(const Constraints& constraints, std::set<Knob> with
 
 /// A window of fixed length, in whole ms, at most constraints.max_window_us.
 Window fixed_window(double length_us, const Constraints& constraints);
-/// A window that ends when all workers have settled; the deadline is generous, since it is only paid by a defect.
+/// A window that ends when all workers have settled; the deadline is generous, since it is only paid by a
+/// defect.
 Window settled_window(const Constraints& constraints);
 
 /// The most tasks that can run at once in the subtree of `node`: its CPUs, or fewer threads.

@@ -60,7 +60,8 @@ rc::Seq<Scenario> shrinks(const Scenario& scenario, const MachineFacts& machine)
 
 rc::Shrinkable<Scenario> shrinkable(Scenario scenario, MachineFacts machine) {
   return rc::shrinkable::shrinkRecur(
-      std::move(scenario), [machine = std::move(machine)](const Scenario& from) { return shrinks(from, machine); });
+      std::move(scenario),
+      [machine = std::move(machine)](const Scenario& from) { return shrinks(from, machine); });
 }
 
 }  // namespace treeline

@@ -9,7 +9,11 @@ namespace treeline {
 
 namespace {
 
-enum class Side : uint8_t { Limit, Load, Time };  ///< What a number says: what is allowed, asked for, or when.
+enum class Side : uint8_t {
+  Limit,
+  Load,
+  Time
+};  ///< What a number says: what is allowed, asked for, or when.
 
 struct NumberInfo {
   Side side = Side::Limit;
@@ -166,7 +170,8 @@ void add_plain_bandwidths(Candidates& candidates, const Scenario& scenario) {
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto bandwidth = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
     if (!bandwidth || !bandwidth->quota_us) continue;
-    for (const int64_t period : {int64_t{10'000}, int64_t{100'000}, rounded_down(bandwidth->period_us, false)}) {
+    for (const int64_t period :
+         {int64_t{10'000}, int64_t{100'000}, rounded_down(bandwidth->period_us, false)}) {
       const int64_t quota = *bandwidth->quota_us * period / bandwidth->period_us;
       const CpuBandwidth plain{std::max<int64_t>(1'000, rounded_down(quota, false)), period};
       candidates.push_back(scenario);
@@ -209,15 +214,16 @@ std::vector<int64_t> plainer(int64_t value, int64_t least, bool is_bytes) {
 
 Candidates plain_everything(const Scenario& scenario) {
   Candidates candidates;
-  // Nearest; then so that loads press limits more, or less, than they did: a round limit and a round load must not
-  // become equal where it matters which is greater.
+  // Nearest; then so that loads press limits more, or less, than they did: a round limit and a round load
+  // must not become equal where it matters which is greater.
   struct Ways {
     Way limit, load;
   };
-  for (const Ways ways : {Ways{Way::Nearest, Way::Nearest}, Ways{Way::Down, Way::Up}, Ways{Way::Up, Way::Down}}) {
+  for (const Ways ways :
+       {Ways{Way::Nearest, Way::Nearest}, Ways{Way::Down, Way::Up}, Ways{Way::Up, Way::Down}}) {
     Scenario plain = with_plain_names(with_low_ids(scenario, Knob::CpusetCpus));
     change_numbers(plain, [&](int64_t value, const NumberInfo& info) {
-      const Way way = info.side == Side::Limit ? ways.limit
+      const Way way = info.side == Side::Limit  ? ways.limit
                       : info.side == Side::Load ? ways.load
                                                 : Way::Nearest;
       return rounded(value, info, way);

@@ -14,13 +14,15 @@ using Candidates = std::vector<Scenario>;
 using ShrinkStep = Candidates (*)(const Scenario&);
 
 // shrink_tree.cpp
-/// Only the lineage of one node stays; then, without one subtree, big ones first. What is in a dropped node goes.
+/// Only the lineage of one node stays; then, without one subtree, big ones first. What is in a dropped node
+/// goes.
 Candidates drop_subtrees(const Scenario& scenario);
-/// A child takes its parent's place: with the whole subtree below the parent gone, or the parent alone. The parent's
-/// workers, actions and probes move to the child; its limits are lost, or fill those that the child lacks, or win.
+/// A child takes its parent's place: with the whole subtree below the parent gone, or the parent alone. The
+/// parent's workers, actions and probes move to the child; its limits are lost, or fill those that the child
+/// lacks, or win.
 Candidates hoist_children(const Scenario& scenario);
-/// The scenario of the kept nodes (the root, or else one node that is kept without its parent, is the new root).
-/// What refers to another node goes.
+/// The scenario of the kept nodes (the root, or else one node that is kept without its parent, is the new
+/// root). What refers to another node goes.
 Scenario keep_nodes(const Scenario& scenario, const std::vector<bool>& is_kept);
 
 // shrink_contents.cpp
@@ -28,7 +30,8 @@ Scenario keep_nodes(const Scenario& scenario, const std::vector<bool>& is_kept);
 Candidates drop_actions(const Scenario& scenario);
 Candidates drop_probes(const Scenario& scenario);
 Candidates drop_workers(const Scenario& scenario);
-/// All limits, those of one controller, of one node, one limit; then a part of one limit (a rate, a quota's burst).
+/// All limits, those of one controller, of one node, one limit; then a part of one limit (a rate, a quota's
+/// burst).
 Candidates clear_limits(const Scenario& scenario);
 
 // shrink_workloads.cpp

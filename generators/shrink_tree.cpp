@@ -56,8 +56,8 @@ Limits inherited(const Limits& child, const Limits& parent, Inherit inherit) {
   return limits;
 }
 
-/// The child's name, limits, contents and children move to its parent's index, so that parents stay before their
-/// children; the child's index goes, with those in `is_kept` that are false.
+/// The child's name, limits, contents and children move to its parent's index, so that parents stay before
+/// their children; the child's index goes, with those in `is_kept` that are false.
 Scenario hoisted(Scenario scenario, NodeId child, Limits limits, std::vector<bool> is_kept) {
   Tree& tree = scenario.tree;
   const NodeId parent = tree[child].parent;
@@ -75,7 +75,8 @@ Scenario hoisted(Scenario scenario, NodeId child, Limits limits, std::vector<boo
   return result;
 }
 
-void add_hoists(Candidates& candidates, const Scenario& scenario, NodeId child, const std::vector<bool>& is_kept) {
+void add_hoists(Candidates& candidates, const Scenario& scenario, NodeId child,
+                const std::vector<bool>& is_kept) {
   const Limits& own = scenario.tree[child].limits;
   const Limits& above = scenario.tree[scenario.tree[child].parent].limits;
   std::vector<Limits> tried;
@@ -101,7 +102,8 @@ std::vector<NodeId> ends_of_lineages(const Scenario& scenario) {
       if (tree.is_leaf(id)) add(id);
     }
   }
-  std::stable_sort(ends.begin(), ends.end(), [&](NodeId a, NodeId b) { return tree.depth(a) > tree.depth(b); });
+  std::stable_sort(ends.begin(), ends.end(),
+                   [&](NodeId a, NodeId b) { return tree.depth(a) > tree.depth(b); });
   return ends;
 }
 
@@ -126,7 +128,8 @@ Scenario keep_nodes(const Scenario& scenario, const std::vector<bool>& is_kept) 
 Candidates drop_subtrees(const Scenario& scenario) {
   const Tree& tree = scenario.tree;
   Candidates candidates;
-  // With few nodes the single subtrees below are as good; and more than some lineages are not worth their runs.
+  // With few nodes the single subtrees below are as good; and more than some lineages are not worth their
+  // runs.
   constexpr int kFewNodes = 4;
   constexpr size_t kMostLineages = 4;
   std::vector<NodeId> ends = tree.size() > kFewNodes ? ends_of_lineages(scenario) : std::vector<NodeId>{};
@@ -160,7 +163,8 @@ Candidates hoist_children(const Scenario& scenario) {
     is_kept[static_cast<size_t>(parent)] = true;
     add_hoists(candidates, scenario, child, is_kept);
   }
-  for (NodeId child = 1; child < tree.size(); ++child) add_hoists(candidates, scenario, child, flags(tree, true));
+  for (NodeId child = 1; child < tree.size(); ++child)
+    add_hoists(candidates, scenario, child, flags(tree, true));
   return candidates;
 }
 

@@ -6,7 +6,8 @@ namespace treeline {
 
 namespace {
 
-/// Below these a run says nothing: processes must start (a CPU may be away for 40 ms), and stop and go be seen.
+/// Below these a run says nothing: processes must start (a CPU may be away for 40 ms), and stop and go be
+/// seen.
 constexpr int64_t kLeastUs = 1'000;
 constexpr int64_t kLeastWithWorkersUs = 20'000;
 constexpr int64_t kLeastWithActionsUs = 60'000;

@@ -8,9 +8,7 @@ namespace {
 
 /// Simpler workloads that press the same resource, the simplest first.
 std::vector<Workload> simpler(const CpuHog& hog) {
-  return {CpuHog{},
-          CpuHog{1, hog.duty_percent, hog.cycle_us},
-          CpuHog{hog.threads, 100, CpuHog{}.cycle_us},
+  return {CpuHog{}, CpuHog{1, hog.duty_percent, hog.cycle_us}, CpuHog{hog.threads, 100, CpuHog{}.cycle_us},
           CpuHog{std::max(1, hog.threads / 2), hog.duty_percent, hog.cycle_us},
           CpuHog{std::max(1, hog.threads - 1), hog.duty_percent, hog.cycle_us}};
 }

@@ -76,8 +76,8 @@ Workload draw_pressing(const Tree& tree, NodeId node, WorkloadKind kind, int sha
       const int64_t limit = *effective_memory_max(tree, node, machine.page_size);
       const int64_t demand = *memory_demand_gen(limit, 1, *chance(50));
       const bool is_small = *chance(50);  // a share, so that it takes several workers to fill the node
-      const int64_t bytes = std::clamp<int64_t>(is_small ? demand / share : demand, 4096,
-                                                most_bytes(share, constraints));
+      const int64_t bytes =
+          std::clamp<int64_t>(is_small ? demand / share : demand, 4096, most_bytes(share, constraints));
       return *memory_hog_gen(bytes, all_memory_kinds());
     }
     case WorkloadKind::ForkStorm: {
@@ -127,8 +127,8 @@ rc::Gen<Workload> workload_gen(WorkloadKind kind, int share, const Constraints& 
       .as("workload");
 }
 
-rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node, std::vector<WorkloadKind> kinds, int share,
-                                         const Constraints& constraints) {
+rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node, std::vector<WorkloadKind> kinds,
+                                         int share, const Constraints& constraints) {
   return rc::gen::exec([=]() -> Workload {
            std::vector<WorkloadKind> pressing;
            for (const WorkloadKind kind : kinds) {
@@ -156,7 +156,8 @@ rc::Gen<MemoryHog> memory_hog_gen(int64_t bytes, std::vector<MemoryKind> kinds) 
 rc::Gen<int64_t> memory_demand_gen(int64_t limit_bytes, int workers, bool over) {
   return rc::gen::exec([=] {
     if (over) return limit_bytes + *log_uniform(64 << 10, std::max<int64_t>(128 << 10, limit_bytes));
-    // Twice the overhead: once taken, once for doubt. Half of the limit, so that half of the limit would kill.
+    // Twice the overhead: once taken, once for doubt. Half of the limit, so that half of the limit would
+    // kill.
     const int64_t least_slack = 2 * workers * kWorkerOverheadBytes;
     const int64_t slack = *log_uniform(least_slack, std::max(least_slack, limit_bytes / 2));
     return std::max<int64_t>(4096 * workers, limit_bytes - slack);

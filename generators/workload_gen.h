@@ -8,19 +8,20 @@
 
 namespace treeline {
 
-/// What a worker takes besides what its workload asks for: kernel stacks, page tables, the pages that it dirties
-/// by running at all, and the batch of charges that each CPU keeps (mm/memcontrol.c: MEMCG_CHARGE_BATCH).
+/// What a worker takes besides what its workload asks for: kernel stacks, page tables, the pages that it
+/// dirties by running at all, and the batch of charges that each CPU keeps (mm/memcontrol.c:
+/// MEMCG_CHARGE_BATCH).
 inline constexpr int64_t kWorkerOverheadBytes = 512 << 10;
 
 /// Any workload of the kind, within the constraints, whatever the limits are. `share` is how many workers
 /// divide the scenario's memory and processes among them.
 rc::Gen<Workload> workload_gen(WorkloadKind kind, int share, const Constraints& constraints);
 
-/// A workload that presses one of the limits that bind the node: more threads than a quota or cpuset gives CPUs,
-/// memory just over or just under the least memory.max, forks at or beyond the least pids.max, I/O where a rate
-/// is set. Of the kinds given, if one of them has a limit to press; else any of the kinds.
-rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node, std::vector<WorkloadKind> kinds, int share,
-                                         const Constraints& constraints);
+/// A workload that presses one of the limits that bind the node: more threads than a quota or cpuset gives
+/// CPUs, memory just over or just under the least memory.max, forks at or beyond the least pids.max, I/O
+/// where a rate is set. Of the kinds given, if one of them has a limit to press; else any of the kinds.
+rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node, std::vector<WorkloadKind> kinds,
+                                         int share, const Constraints& constraints);
 
 /// Endless hog of `threads` threads.
 inline Workload endless_hog(int threads) { return CpuHog{threads, 100, 10'000}; }

@@ -31,7 +31,8 @@ namespace {
 constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kStopDeadlineNs = 5'000 * kMillisecond;
 constexpr int64_t kReapDeadlineNs = 5'000 * kMillisecond;
-constexpr int64_t kDrainDeadlineNs = 1'000 * kMillisecond;
+constexpr int64_t kDrainDeadlineNs = 2'000 * kMillisecond;
+constexpr int64_t kQuietNs = 200 * kMillisecond;
 
 using Moment = FaultPlayer::Moment;
 
@@ -352,18 +353,21 @@ class Run {
 
   Result<void> drain() {
     scratch_.reset();  // with the files goes their page cache
-    // What is freed may sit in per-CPU stocks (memcg_stock) and wait for RCU: read until it is quiet.
+    // What is freed may wait for RCU, and for work queues: read until only the root's own per-CPU stock can be left
+    // (memcg_stock, 64 pages a CPU), or until nothing has changed for long.
+    const int64_t stock = static_cast<int64_t>(machine_.cpus.size()) * 64 * machine_.page_size;
     int64_t last = -1;
-    int quiet = 0;
+    int64_t changed_ns = monotonic_ns();
     const int64_t end_ns = monotonic_ns() + kDrainDeadlineNs;
-    while (quiet < 3 && monotonic_ns() < end_ns) {
+    while (monotonic_ns() < end_ns && monotonic_ns() < changed_ns + kQuietNs) {
       while (::waitpid(-1, nullptr, WNOHANG) > 0) {
       }
       const std::vector<Counters> now = reader_->read({Counter::MemoryCurrent, Counter::PidsCurrent});
       const int64_t memory = get(now[0], Counter::MemoryCurrent).value_or(0);
+      const int64_t before = get(observation_.nodes[0].before, Counter::MemoryCurrent).value_or(0);
       const bool empty = get(now[0], Counter::PidsCurrent).value_or(0) == 0;
-      quiet = memory == last && empty ? quiet + 1 : 0;
-      if (memory == 0 && empty) break;
+      if (memory <= before + stock && empty) break;
+      if (memory != last || !empty) changed_ns = monotonic_ns();
       last = memory;
       sleep_until(monotonic_ns() + 500'000);
     }

@@ -1,0 +1,84 @@
+#include <fmt/format.h>
+
+#include "cgroup/hierarchies.h"
+#include "cli/commands.h"
+#include "generators/property.h"
+#include "model/knob_docs.h"
+
+namespace treeline::cli {
+
+namespace {
+
+constexpr Controller kControllers[] = {Controller::Cpu,    Controller::Cpuacct, Controller::Memory, Controller::Pids,
+                                       Controller::Cpuset, Controller::Io,      Controller::Freezer};
+
+std::string controllers_text(const Hierarchies* hierarchies, const MachineFacts& facts) {
+  std::string text;
+  for (const Controller controller : kControllers) {
+    std::string state = "not mounted; mount it, or boot with cgroup_no_v1= unset";
+    if (hierarchies) {
+      if (const Hierarchy* hierarchy = hierarchies->find(controller)) {
+        state = fmt::format("{} at {}", hierarchy->version == CgroupVersion::V1 ? "v1" : "v2", hierarchy->base);
+      } else if (hierarchies->unusable().contains(controller)) {
+        state = "no: " + hierarchies->unusable().at(controller);
+      } else if (controller == Controller::Cpuacct && facts.controllers.contains(Controller::Cpu)) {
+        state = "part of cpu on v2";
+      }
+    }
+    text += fmt::format("  {:<10} {}\n", controller_name(controller), state);
+  }
+  return text;
+}
+
+/// How many properties can be tested.
+int print_properties(const MachineFacts& facts) {
+  int testable = 0;
+  for (const Property& property : properties()) {
+    const auto why = facts.controllers.empty() ? std::optional<std::string>("no hierarchy is usable")
+                                               : why_untestable(property, facts);
+    testable += why ? 0 : 1;
+    fmt::print("  {:<16} {}\n", property.name, why ? "no: " + *why : "yes: " + std::string(property.summary));
+  }
+  return testable;
+}
+
+int diagnose(const HostChoice& choice) {
+  MachineFacts facts;
+  Result<std::unique_ptr<HostMachine>> machine = open_host(choice);
+  const Hierarchies* hierarchies = nullptr;
+  if (machine) {
+    facts = (*machine)->facts();
+    hierarchies = &(*machine)->hierarchies();
+    fmt::print("Linux {}, cgroup {}, {} CPUs, HZ {}, {} MiB available, {} MiB swap, libcgroup {}\n",
+               facts.kernel_release, facts.mode, facts.cpus.size(), facts.hz, facts.memory_bytes >> 20,
+               facts.swap_bytes >> 20, facts.libcgroup_version);
+    fmt::print("block device below {}: {}\n", choice.options.scratch_dir,
+               facts.device.empty() ? "none; give another folder with --scratch to test io.max" : facts.device);
+  }
+  fmt::print("\ncontrollers:\n{}\nproperties:\n", controllers_text(hierarchies, facts));
+  const int testable = print_properties(facts);
+  if (!machine) {
+    fmt::print("\n");
+    std::fflush(stdout);
+    return report_error(machine.error());
+  }
+  return testable > 0 ? exit_code::kHeld : exit_code::kUnavailable;
+}
+
+}  // namespace
+
+Action add_doctor(CLI::App& app) {
+  auto choice = std::make_shared<HostChoice>();
+  auto knobs = std::make_shared<bool>(false);
+  CLI::App* command =
+      app.add_subcommand("doctor", "Say what this machine can test, what it cannot, why, and what to do");
+  command->add_flag("--knobs", *knobs, "Document every limit instead");
+  add_host_options(*command, *choice);
+  return [choice, knobs] {
+    if (!*knobs) return diagnose(*choice);
+    fmt::print("{}", knob_documentation());
+    return exit_code::kHeld;
+  };
+}
+
+}  // namespace treeline::cli

@@ -1,0 +1,27 @@
+#include <fmt/format.h>
+
+#include <iostream>
+#include <map>
+
+#include "cli/commands.h"
+#include "model/error.h"
+
+int main(int argc, char** argv) {
+  using namespace treeline;
+  CLI::App app(
+      "Treeline grows random cgroup trees with limits, runs real work in them, and finds the smallest one whose "
+      "limits the kernel does not keep.",
+      "treeline");
+  app.require_subcommand(1);
+  std::map<std::string, cli::Action> actions{{"run", cli::add_run(app)},
+                                             {"replay", cli::add_replay(app)},
+                                             {"show", cli::add_show(app)},
+                                             {"judge", cli::add_judge(app)},
+                                             {"doctor", cli::add_doctor(app)}};
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_code::kHeld : exit_code::kInvalidInput;
+  }
+  return actions.at(app.get_subcommands().front()->get_name())();
+}

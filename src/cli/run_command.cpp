@@ -1,0 +1,193 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "cli/commands.h"
+#include "cli/display.h"
+#include "generators/placement.h"
+#include "search/search.h"
+
+namespace treeline::cli {
+
+namespace {
+
+struct RunChoice {
+  HostChoice host;
+  std::vector<std::string> properties;
+  uint64_t seed = 0;
+  bool seed_given = false;
+  uint64_t count = 0;
+  std::string time;
+  std::string results = "treeline-results";
+  std::string placement;
+  int max_nodes = 0;
+  int max_depth = 0;
+  int max_children = 0;
+  int max_workers = 0;
+  int64_t max_memory_mib = 0;
+  int confirm = 4;
+  int shrink_runs = 400;
+  std::string shrink_time = "60s";
+  int max_failures = 1;
+};
+
+/// "90", "90s", "2m", "1h".
+Result<std::chrono::milliseconds> parse_time(const std::string& text) {
+  size_t used = 0;
+  double number = -1;
+  try {
+    number = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = used > 0 ? text.substr(used) : "?";
+  const double seconds = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : -1;
+  if (!(number > 0 && number < 1e6) || seconds < 0) {
+    return fail(ErrorKind::InvalidInput, "read the time", text, 0, "write it like 90s, 10m or 2h");
+  }
+  return std::chrono::milliseconds(static_cast<int64_t>(number * seconds * 1'000));
+}
+
+Result<std::vector<const Property*>> choose_properties(const std::vector<std::string>& names,
+                                                       const MachineFacts& machine) {
+  std::vector<const Property*> chosen;
+  for (const std::string& name : names) chosen.push_back(find_property(name));
+  if (names.empty()) {
+    for (const Property& property : properties()) {
+      if (const auto why = why_untestable(property, machine)) {
+        fmt::print(stderr, "treeline: {} is left out: {}\n", property.name, *why);
+      } else {
+        chosen.push_back(&property);
+      }
+    }
+  }
+  for (const Property* property : chosen) {
+    if (const auto why = why_untestable(*property, machine)) {
+      return fail(ErrorKind::Unavailable, "test the property", std::string(property->name), 0, *why);
+    }
+  }
+  if (chosen.empty()) {
+    return fail(ErrorKind::Unavailable, "test this machine", "", 0, "no property can be tested; see treeline doctor");
+  }
+  return chosen;
+}
+
+Result<void> check_names(const RunChoice& choice) {
+  for (const std::string& name : choice.properties) {
+    if (find_property(name)) continue;
+    std::string known;
+    for (const Property& property : properties()) known += fmt::format(" {}", property.name);
+    return fail(ErrorKind::InvalidInput, "find the property", name, 0, "the known ones are" + known);
+  }
+  return {};
+}
+
+Result<Constraints> constraints_of(const RunChoice& choice, const MachineFacts& machine) {
+  Constraints constraints = constraints_for(machine);
+  if (choice.max_nodes > 0) constraints.max_nodes = choice.max_nodes;
+  if (choice.max_depth > 0) constraints.max_depth = choice.max_depth;
+  if (choice.max_children > 0) constraints.max_children = choice.max_children;
+  if (choice.max_workers > 0) constraints.max_workers = choice.max_workers;
+  if (choice.max_memory_mib > 0) constraints.max_memory_bytes = choice.max_memory_mib << 20;
+  if (!choice.placement.empty()) {
+    constraints.placement = strategy_from_text(choice.placement);
+    if (!constraints.placement) {
+      return fail(ErrorKind::InvalidInput, "read the placement", choice.placement, 0,
+                  "write leaves, all, random:30, depth:2, or a predicate: interior, limited, deepest …");
+    }
+  }
+  return constraints;
+}
+
+int exit_code_for(const SearchResult& result) {
+  for (const Counterexample& failure : result.failures) {
+    if (!failure.flaky) return exit_code::kViolated;
+  }
+  if (result.infrastructure_errors > 0 && result.infrastructure_errors >= result.scenarios) {
+    return exit_code::kInfrastructure;
+  }
+  for (const auto& [name, tally] : result.tallies) {
+    if (tally.held > 0) return exit_code::kHeld;
+  }
+  return exit_code::kInconclusive;
+}
+
+Result<int> run(const RunChoice& choice) {
+  if (Result<void> known = check_names(choice); !known) return tl::unexpected(known.error());
+  SearchOptions options;
+  if (!choice.time.empty()) {
+    const auto time = parse_time(choice.time);
+    if (!time) return tl::unexpected(time.error());
+    options.time_budget = *time;
+  }
+  const auto shrink_time = parse_time(choice.shrink_time);
+  if (!shrink_time) return tl::unexpected(shrink_time.error());
+  Result<std::unique_ptr<HostMachine>> machine = open_host(choice.host);
+  if (!machine) return tl::unexpected(machine.error());
+  const auto chosen = choose_properties(choice.properties, (*machine)->facts());
+  if (!chosen) return tl::unexpected(chosen.error());
+  const auto constraints = constraints_of(choice, (*machine)->facts());
+  if (!constraints) return tl::unexpected(constraints.error());
+  options.properties = *chosen;
+  options.seed = choice.seed_given ? choice.seed : std::random_device()();
+  options.count = choice.count > 0 || !choice.time.empty() ? choice.count : 100;
+  options.results_dir = choice.results;
+  options.confirm_runs = choice.confirm;
+  options.shrink_runs = choice.shrink_runs;
+  options.shrink_time = *shrink_time;
+  options.max_failures = choice.max_failures;
+  options.fault = choice.host.fault;
+  options.should_stop = was_interrupted;
+  const MachineFacts& facts = (*machine)->facts();
+  fmt::print("{}: Linux {}, cgroup {}, {} CPUs; seed {}\n", (*machine)->name(), facts.kernel_release, facts.mode,
+             facts.cpus.size(), options.seed);
+  std::fflush(stdout);
+  Display display(options.count, options.time_budget);
+  const Result<SearchResult> result =
+      search(**machine, *constraints, options, [&](const Progress& progress) { display.show(progress); });
+  display.finish();
+  if (!result) return tl::unexpected(result.error());
+  fmt::print("\n{}", summary(*result));
+  for (size_t i = 0; i < result->failures.size(); ++i) {
+    fmt::print("\n{}", report(result->failures[i], result->files[i]));
+  }
+  if (was_interrupted()) fmt::print("\ninterrupted: the search did not come to its end\n");
+  return exit_code_for(*result);
+}
+
+}  // namespace
+
+Action add_run(CLI::App& app) {
+  auto choice = std::make_shared<RunChoice>();
+  CLI::App* command = app.add_subcommand("run", "Search for a tree whose limits this kernel does not keep");
+  command->add_option("--property,-p", choice->properties, "Property to test; repeat for more (default: all)");
+  CLI::Option* seed = command->add_option("--seed", choice->seed, "Seed (default: a random one, printed)");
+  command->add_option("--count,-n", choice->count, "Scenarios to run (default 100, or as many as --time allows)");
+  command->add_option("--time,-t", choice->time, "Time after which to stop: 90s, 10m, 2h");
+  command->add_option("--results", choice->results, "Folder for failures")->capture_default_str();
+  command->add_option("--placement", choice->placement,
+                      "Where workers go: leaves, all, random:30, depth:2, or a predicate (default: any of them)");
+  command->add_option("--max-nodes", choice->max_nodes, "Most nodes of a tree")->check(CLI::Range(1, kMaxNodes));
+  command->add_option("--max-depth", choice->max_depth, "Greatest depth")->check(CLI::Range(1, kMaxDepth));
+  command->add_option("--max-children", choice->max_children, "Most children of a node")->check(CLI::Range(1, 64));
+  command->add_option("--max-workers", choice->max_workers, "Most workers")->check(CLI::Range(1, kMaxWorkers));
+  command->add_option("--max-memory-mib", choice->max_memory_mib, "Memory that workers may take together")
+      ->check(CLI::Range(1, 1 << 20));
+  command->add_option("--confirm", choice->confirm, "Runs that confirm a violation")
+      ->check(CLI::Range(1, 1000))->capture_default_str();
+  command->add_option("--shrink-runs", choice->shrink_runs, "Most runs for shrinking")
+      ->check(CLI::Range(0, 1'000'000))->capture_default_str();
+  command->add_option("--shrink-time", choice->shrink_time, "Most time for shrinking")->capture_default_str();
+  command->add_option("--max-failures", choice->max_failures, "Stop after that many different failures")
+      ->check(CLI::Range(1, 1000))->capture_default_str();
+  add_host_options(*command, choice->host);
+  return [choice, seed] {
+    choice->seed_given = seed->count() > 0;
+    catch_interrupts();
+    const Result<int> code = run(*choice);
+    return code ? *code : report_error(code.error());
+  };
+}
+
+}  // namespace treeline::cli

@@ -1,0 +1,106 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "rich_values.h"
+
+namespace treeline {
+namespace {
+
+using model_test::plain_scenario;
+using model_test::rich_scenario;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::vector<std::string> paths(const Scenario& scenario) {
+  std::vector<std::string> result;
+  for (const Fault& fault : validate(scenario)) {
+    EXPECT_FALSE(fault.message.empty()) << fault.json_path;
+    result.push_back(fault.json_path);
+  }
+  return result;
+}
+
+TEST(Validate, AcceptsTheRichAndThePlainScenario) {
+  EXPECT_THAT(paths(rich_scenario()), IsEmpty());
+  EXPECT_THAT(paths(plain_scenario()), IsEmpty());
+}
+
+TEST(Validate, ADefaultScenarioHasNoTree) { EXPECT_THAT(paths(Scenario{}), ElementsAre("/tree")); }
+
+TEST(Validate, ReportsEveryFault) {
+  Scenario scenario = rich_scenario();
+  scenario.workers[0].node = 5;
+  scenario.actions[1].node = -1;
+  scenario.probes[4].node = 5;
+  scenario.window.sample_every_us = 0;
+  EXPECT_THAT(paths(scenario),
+              ElementsAre("/workers/0/node", "/actions/1/node", "/probes/4/node", "/window/sample_every_us"));
+}
+
+TEST(Validate, NamesMayRepeatUnderDifferentParents) {
+  Scenario scenario = plain_scenario();
+  scenario.tree.nodes = {{"t", kNoParent, {}}, {"t", 0, {}}, {"b", 0, {}}, {"t", 2, {}}};
+  EXPECT_THAT(paths(scenario), IsEmpty());
+  scenario.tree.nodes[2].name = "t";
+  EXPECT_THAT(paths(scenario), ElementsAre("/tree/2/name"));
+}
+
+TEST(Validate, AProbeMustHaveItsKnobsType) {
+  const std::vector<KnobValue> values{Amount{1}, CpuBandwidth{}, IdSet{}, IoRates{}};
+  for (const KnobInfo& info : knob_table()) {
+    int accepted = 0;
+    for (const KnobValue& value : values) {
+      Scenario scenario = plain_scenario();
+      scenario.probes = {{kRoot, info.knob, value}};
+      accepted += validate(scenario).empty() ? 1 : 0;
+    }
+    EXPECT_EQ(accepted, 1) << info.name;
+  }
+}
+
+TEST(Validate, ALimitOfAnotherTypeIsRefused) {
+  Scenario scenario = plain_scenario();
+  scenario.tree[0].limits = {{Knob::CpuMax, Amount{1}}, {Knob::PidsMax, IdSet{{0}}}};
+  EXPECT_THAT(paths(scenario), ElementsAre("/tree/0/limits/cpu.max", "/tree/0/limits/pids.max"));
+}
+
+TEST(Validate, ActionsAtBothEndsOfTheWindowAreLegal) {
+  Scenario scenario = plain_scenario();
+  scenario.actions = {{0, Action::Kind::Freeze, 0}, {scenario.window.length_us, Action::Kind::Thaw, 0}};
+  EXPECT_THAT(paths(scenario), IsEmpty());
+}
+
+TEST(Validate, ActionsAtOneInstantAreLegal) {
+  Scenario scenario = plain_scenario();
+  scenario.actions = {{7, Action::Kind::Freeze, 0}, {7, Action::Kind::Thaw, 0}};
+  EXPECT_THAT(paths(scenario), IsEmpty());
+}
+
+TEST(Validate, OnlyWorkersThatSettleMayEndTheWindow) {
+  Scenario scenario = plain_scenario();
+  scenario.window.until_settled = true;
+  scenario.workers = {{0, MemoryHog{}}, {0, ForkStorm{}}, {0, Idle{}}};
+  EXPECT_THAT(paths(scenario), IsEmpty());
+  for (const Workload& endless : {Workload(CpuHog{}), Workload(IoHog{}), Workload(Mixed{})}) {
+    Scenario with_endless = scenario;
+    with_endless.workers.push_back({0, endless});
+    EXPECT_THAT(paths(with_endless), ElementsAre("/window/until_settled")) << workload_kind(endless);
+  }
+}
+
+TEST(Validate, ExtremesThatAreStillLegal) {
+  Scenario scenario = plain_scenario();
+  scenario.window = {kMaxWindowUs, false, 1'000};
+  scenario.workers = {
+      {0, CpuHog{64, 1, 1'000'000}},
+      {0, MemoryHog{MemoryKind::File, int64_t{1} << 30, int64_t{1} << 30, TouchOrder::Forward, true}},
+      {0, MemoryHog{MemoryKind::File, 4096, 4096, TouchOrder::Forward, true}},
+      {0, IoHog{true, IoDirection::Read, 1 << 20, 64 << 20}},
+      {0, IoHog{true, IoDirection::Read, 512, 512}},
+      {0, ForkStorm{256}},
+      {0, Mixed{100, int64_t{1} << 30, 0}}};
+  EXPECT_THAT(paths(scenario), IsEmpty());
+}
+
+}  // namespace
+}  // namespace treeline

@@ -1,0 +1,249 @@
+#include <gtest/gtest.h>
+
+#include "world.h"
+
+namespace treeline::world_test {
+namespace {
+
+constexpr const char* kStops = "freezer.stops";
+constexpr const char* kResumes = "freezer.resumes";
+constexpr auto kFreeze = Action::Kind::Freeze;
+constexpr auto kThaw = Action::Kind::Thaw;
+
+/// A hog at depth 2, frozen by its root from 100 ms to 300 ms of 500 ms.
+World frozen_grandchild(const Workload& workload = CpuHog{1, 100, 10'000}) {
+  World world;
+  const NodeId b = world.add(world.add(kRoot, "a"), "b");
+  world.work(b, workload);
+  world.act(kFreeze, kRoot, 100);
+  world.act(kThaw, kRoot, 300);
+  world.run_for_ms(500);
+  world.progressed(0, {1'000, 1'000}, 3'000);
+  return world;
+}
+
+TEST(FreezerStops, HogThatStandsStillHolds) {
+  const World world = frozen_grandchild();
+  EXPECT_EQ(world.status(kStops), Status::Held) << world.explain(kStops);
+}
+
+TEST(FreezerStops, OneStepIsAViolation) {
+  World world = frozen_grandchild();
+  world.progressed(0, {1'000, 1'001}, 3'000);
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerStops, StepOfAnyWorkloadIsAViolation) {
+  World world = frozen_grandchild(MemoryHog{});
+  EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
+  world.progressed(0, {1'000, 1'001}, 1'001);
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerStops, ShortFreezeShowsNothing) {
+  World world = frozen_grandchild();
+  world.seen.actions[1].started_ns = world.seen.actions[0].completed_ns + kMs;
+  EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
+}
+
+TEST(FreezerStops, LongGapShowsNothing) {
+  World world = frozen_grandchild();
+  world.seen.noise[0].max_gap_ns = 150 * kMs;
+  EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
+}
+
+TEST(FreezerStops, QuotaMayHaveStoppedTheHogInstead) {
+  World world = frozen_grandchild();
+  world.limit(kRoot, Knob::CpuMax, CpuBandwidth{10'000, 100'000});
+  EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
+}
+
+TEST(FreezerStops, FreezeWithoutAThawLastsToTheEnd) {
+  World world;
+  world.work(kRoot, CpuHog{});
+  world.act(kFreeze, kRoot, 100);
+  world.run_for_ms(400);
+  world.progressed(0, {1'000}, 1'000);
+  EXPECT_EQ(world.status(kStops), Status::Held) << world.explain(kStops);
+  world.progressed(0, {1'000}, 1'001);
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerStops, ThawThatCameTooLateLeavesItFrozenToTheEnd) {
+  // The executor notes an action that it had no time for without any progress.
+  World world;
+  world.work(kRoot, CpuHog{});
+  world.act(kFreeze, kRoot, 100);
+  world.act(kThaw, kRoot, 399);
+  world.run_for_ms(400);
+  world.seen.actions[1] = {400 * kMs, -1, 0, {}};
+  world.seen.actions[0].progress = {1'000};
+  world.seen.workers[0].progress = 20'000;
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerStops, ThawOfAChildDoesNotFreeIt) {
+  World world;
+  const NodeId a = world.add(kRoot, "a");
+  world.work(a, CpuHog{});
+  world.act(kFreeze, kRoot, 100);
+  world.act(kThaw, a, 200);
+  world.act(kThaw, kRoot, 300);
+  world.run_for_ms(500);
+  world.progressed(0, {1'000, 1'000, 1'000}, 3'000);
+  EXPECT_EQ(world.status(kStops), Status::Held) << world.explain(kStops);
+  world.progressed(0, {1'000, 1'000, 2'000}, 3'000);
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerStops, WorkersOutsideTheSubtreeGoOn) {
+  World world;
+  const NodeId a = world.add(kRoot, "a");
+  const NodeId b = world.add(kRoot, "b");
+  world.work(a, CpuHog{});
+  world.work(b, CpuHog{});
+  world.act(kFreeze, a, 100);
+  world.act(kThaw, a, 300);
+  world.run_for_ms(500);
+  world.progressed(0, {1'000, 1'000}, 3'000);
+  world.progressed(1, {1'000, 9'000}, 20'000);
+  EXPECT_EQ(world.status(kStops), Status::Held) << world.explain(kStops);
+  EXPECT_EQ(world.findings(kStops).size(), 1u);
+}
+
+World never_frozen(const Workload& workload = CpuHog{}) {
+  World world = frozen_grandchild(workload);
+  world.seen.actions[0].completed_ns = -1;
+  return world;
+}
+
+TEST(FreezerStops, GroupThatNeverFreezesIsAViolation) {
+  const World world = never_frozen();
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerStops, ThrottledTasksCannotFreezeThemselves) {
+  World world = never_frozen();
+  world.limit(kRoot, Knob::CpuMax, CpuBandwidth{1'000, 1'000'000});
+  EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
+}
+
+TEST(FreezerStops, ThrottledDirectIoSleepsWhereItCannotBeFrozen) {
+  // submit_bio waits for the block in TASK_UNINTERRUPTIBLE, for block/rate seconds: here 4 s.
+  World world = never_frozen(IoHog{true, IoDirection::Read, kMiB, kMiB});
+  world.limit(kRoot, Knob::IoMax, IoRates{256 << 10, {}, {}, {}});
+  EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
+}
+
+TEST(FreezerStops, FreezeThatWasNotTriedSaysNothing) {
+  World world = never_frozen();
+  world.seen.actions[0].started_ns = world.seen.window_ns;
+  world.seen.actions[1] = {world.seen.window_ns, -1, 0, {}};
+  EXPECT_EQ(world.status(kStops), Status::NotApplicable) << world.explain(kStops);
+}
+
+TEST(FreezerStops, RefusedFreezeIsAViolation) {
+  World world = never_frozen();
+  world.seen.actions[0].write_errno = EINVAL;
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerStops, NothingIsSaidWithoutAFreeze) {
+  World world;
+  world.work(kRoot, CpuHog{});
+  world.run_for_ms(100);
+  EXPECT_EQ(world.status(kStops), Status::NotApplicable);
+  EXPECT_EQ(world.status(kResumes), Status::NotApplicable);
+}
+
+TEST(FreezerResumes, HogThatGoesOnHolds) {
+  const World world = frozen_grandchild();
+  EXPECT_EQ(world.status(kResumes), Status::Held) << world.explain(kResumes);
+}
+
+TEST(FreezerResumes, HogThatStandsStillIsAViolation) {
+  World world = frozen_grandchild();
+  world.progressed(0, {1'000, 1'000}, 1'000);
+  EXPECT_EQ(world.status(kResumes), Status::Violated) << world.explain(kResumes);
+}
+
+TEST(FreezerResumes, ThawJustBeforeTheEndShowsNothing) {
+  World world = frozen_grandchild();
+  world.progressed(0, {1'000, 1'000}, 1'000);
+  world.seen.actions[1].started_ns = 499 * kMs;
+  EXPECT_EQ(world.status(kResumes), Status::Inconclusive) << world.explain(kResumes);
+}
+
+TEST(FreezerResumes, NextFreezeEndsTheTimeToResume) {
+  World world;
+  world.work(kRoot, CpuHog{});
+  world.act(kFreeze, kRoot, 100);
+  world.act(kThaw, kRoot, 200);
+  world.act(kFreeze, kRoot, 202);
+  world.run_for_ms(500);
+  world.progressed(0, {1'000, 1'000, 1'000}, 1'000);
+  EXPECT_EQ(world.status(kResumes), Status::Inconclusive) << world.explain(kResumes);
+}
+
+TEST(FreezerResumes, ChildOfAFrozenGroupNeedNotGoOn) {
+  World world;
+  const NodeId a = world.add(kRoot, "a");
+  world.work(a, CpuHog{});
+  world.act(kFreeze, kRoot, 50);
+  world.act(kFreeze, a, 100);
+  world.act(kThaw, a, 200);
+  world.run_for_ms(500);
+  world.progressed(0, {1'000, 1'000, 1'000}, 1'000);
+  EXPECT_EQ(world.status(kResumes), Status::NotApplicable) << world.explain(kResumes);
+}
+
+TEST(FreezerResumes, ChildOfAGroupThatIsStillFreezingNeedNotGoOn) {
+  World world;
+  const NodeId a = world.add(kRoot, "a");
+  world.work(a, CpuHog{});
+  world.act(kFreeze, kRoot, 50);
+  world.act(kFreeze, a, 100);
+  world.act(kThaw, a, 200);
+  world.run_for_ms(500);
+  world.seen.actions[0].completed_ns = -1;
+  world.progressed(0, {1'000, 1'000, 1'000}, 1'000);
+  EXPECT_NE(world.status(kResumes), Status::Violated) << world.explain(kResumes);
+}
+
+TEST(FreezerResumes, LittleWeightMayWaitLong) {
+  // 10 shares beside 102400: its turn comes after some 10000 slices of the other.
+  World world;
+  const NodeId a = world.add(kRoot, "a");
+  const NodeId b = world.add(kRoot, "b");
+  world.limit(a, Knob::CpuWeight, Amount{1});
+  world.limit(b, Knob::CpuWeight, Amount{10'000});
+  world.work(a, CpuHog{});
+  world.work(b, CpuHog{2, 100, 10'000});
+  world.act(kFreeze, a, 100);
+  world.act(kThaw, a, 300);
+  world.run_for_ms(500);
+  world.progressed(0, {1'000, 1'000}, 1'000);
+  world.progressed(1, {1'000, 20'000}, 40'000);
+  EXPECT_NE(world.status(kResumes), Status::Violated) << world.explain(kResumes);
+  EXPECT_NE(world.status(kStops), Status::Held) << world.explain(kStops);
+}
+
+TEST(FreezerResumes, WorkerThatDiedOrSleepsShowsNothing) {
+  World dead = frozen_grandchild();
+  dead.progressed(0, {1'000, 1'000}, 1'000);
+  dead.seen.workers[0].end = WorkerEnd::OomKilled;
+  EXPECT_EQ(dead.status(kResumes), Status::Inconclusive) << dead.explain(kResumes);
+  World idle = frozen_grandchild(Idle{});
+  idle.progressed(0, {0, 0}, 0);
+  EXPECT_EQ(idle.status(kResumes), Status::Inconclusive) << idle.explain(kResumes);
+}
+
+TEST(FreezerResumes, ActionsWithoutProgressDoNotCrash) {
+  World world = frozen_grandchild();
+  for (ActionObservation& action : world.seen.actions) action.progress.clear();
+  world.findings(kStops);
+  world.findings(kResumes);
+}
+
+}  // namespace
+}  // namespace treeline::world_test
