@@ -38,9 +38,17 @@ struct Moved {
   double could = 0;      ///< At the speed of each worker's fastest block.
 };
 
+bool is_hierarchical(const Observation& observation) {
+  return observation.machine.knob_context(Controller::Io).version == CgroupVersion::V2;
+}
+
+std::vector<size_t> workers_limited_by(const Scenario& scenario, const Observation& observation, NodeId node) {
+  return is_hierarchical(observation) ? workers_in(scenario, node) : workers_at(scenario, node);
+}
+
 Moved moved_in(const Scenario& scenario, const Observation& observation, NodeId node, const Rate& rate) {
   Moved sum;
-  for (const size_t i : workers_in(scenario, node)) {
+  for (const size_t i : workers_limited_by(scenario, observation, node)) {
     const auto* hog = std::get_if<IoHog>(&scenario.workers[i].workload);
     const WorkerObservation& worker = observation.workers[i];
     if (!hog || !is_attributed(*hog, rate.direction)) continue;
@@ -74,7 +82,10 @@ std::vector<Finding> judge_io_max(const Scenario& scenario, const Observation& o
                       seconds * 1e3);
       findings.push_back(at_most(subject, moved.moved, bound, what + ", by its workers' own count", why));
       const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
-      if (const auto counted = grown(seen.before, seen.after, rate.counter)) {
+      // The counter is recursive: on v1 it also has what the limit does not reach.
+      const bool counts_others = workers_limited_by(scenario, observation, node) != workers_in(scenario, node);
+      const auto counted = grown(seen.before, seen.after, rate.counter);
+      if (counted && !counts_others) {
         findings.push_back(at_most(subject, static_cast<double>(*counted), bound, what + ", by its counter", why));
       }
     }

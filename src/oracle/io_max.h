@@ -8,7 +8,9 @@
 namespace treeline {
 
 /// A subtree moves no more bytes and operations than io.max of its root allows: by the kernel's counter and by what
-/// its workers moved,
+/// its workers moved. On v1 only the group's own tasks count: throtl_pd_init hangs each group's queue below its
+/// parent's on the default hierarchy alone (Documentation/admin-guide/cgroup-v1/blkio-controller.rst: "throttling's
+/// hierarchy support is enabled iff "sane_behavior" is enabled").
 ///
 ///   moved ≤ rate·(T + 2·slice) + one block (or operation) in flight per worker.
 ///
