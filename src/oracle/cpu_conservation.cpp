@@ -47,21 +47,26 @@ std::vector<Finding> judge_cpu_conservation(const Scenario& scenario, const Obse
     const Account own = account_of(scenario, observation, workers_at(scenario, node));
     double below = 0;
     double most = 0;
+    bool all_read = true;
     for (const NodeId child : children) {
-      const auto child_ns = static_cast<double>(used_ns(observation, child).value_or(0));
-      below += child_ns;
-      most = std::max(most, child_ns);
+      const auto child_ns = used_ns(observation, child);
+      all_read = all_read && child_ns;
+      below += static_cast<double>(child_ns.value_or(0));
+      most = std::max(most, static_cast<double>(child_ns.value_or(0)));
     }
+    if (!all_read) continue;
     const double tolerance = own.tolerance_ns + kRoundingNs * static_cast<double>(children.size());
     std::string why;
     if (most <= tolerance) why = "no child used more than the tolerance";
     if (!own.complete) why = "a killed worker left children";
-    findings.push_back(
+    Finding finding =
         equal_within({"cpu.conservation", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6,
                      (below + own.used_ns) / 1e6, tolerance / 1e6,
                      fmt::format("CPU time of {} against its own tasks' and its children's",
                                  scenario.tree.path(node)),
-                     why));
+                     why);
+    if (!own.complete) finding.status = Status::Inconclusive;
+    findings.push_back(std::move(finding));
   }
   return findings;
 }

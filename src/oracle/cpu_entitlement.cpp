@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "model/rules.h"
 #include "oracle/cpu_bandwidth.h"
@@ -28,10 +29,11 @@ bool other_quota_near(const Scenario& scenario, NodeId node) {
   return false;
 }
 
-int always_wanting_threads(const Scenario& scenario, NodeId node) {
+int always_wanting_threads(const Scenario& scenario, const Observation& observation, NodeId node) {
   int threads = 0;
   for (const size_t i : workers_in(scenario, node)) {
     const Workload& workload = scenario.workers[i].workload;
+    if (observation.workers[i].end != WorkerEnd::Stopped) continue;  // the dead want nothing
     if (always_wants_cpu(workload)) threads += std::get<CpuHog>(workload).threads;
   }
   return threads;
@@ -44,7 +46,7 @@ double parallel_cpus(const Scenario& scenario, const Observation& observation, N
     // A smaller cpuset below may crowd the hogs on few CPUs.
     if (effective_cpus(scenario.tree, scenario.workers[i].node, observation.machine) != cpus) return 1;
   }
-  return std::min<double>(always_wanting_threads(scenario, node), static_cast<double>(cpus.ids.size()));
+  return std::min<double>(always_wanting_threads(scenario, observation, node), static_cast<double>(cpus.ids.size()));
 }
 
 }  // namespace
@@ -56,7 +58,7 @@ std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Obser
     const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
     const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
     const auto used = grown(seen.before, seen.after, Counter::CpuUsageNs);
-    if (!limit || !limit->quota_us || !used || always_wanting_threads(scenario, node) == 0) continue;
+    if (!limit || !limit->quota_us || !used || always_wanting_threads(scenario, observation, node) == 0) continue;
     if (other_quota_near(scenario, node) || has_competition(scenario, observation, node)) continue;
     const MachineFacts& machine = observation.machine;
     const IdSet cpus = effective_cpus(scenario.tree, node, machine);
@@ -70,11 +72,11 @@ std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Obser
     const double late_ns = static_cast<double>(machine.tick_ns() + machine.base_slice_ns);
     const double periods = std::max(std::floor(window_ns / period_ns) - 1, 0.0);
     double bound = periods * std::min(quota_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
-                   share_against_outside(observation);
-    bound -= stolen_ns(observation, cpus) + cpu_count * slice_ns;
+                   share_against_outside(scenario, observation);
+    bound -= cpu_count * slice_ns;
     std::vector<double> ticks;
     for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
-    for (const double tick_ns : ticks) bound -= tick_ns;
+    bound -= parallel * std::accumulate(ticks.begin(), ticks.end(), stolen_ns(observation, cpus));
     const double half = cpu_bandwidth_bound_ns(CpuBandwidth{*limit->quota_us / 2, limit->period_us}, 0,
                                                measured_ns(observation), ticks, machine.cfs_slice_us);
     const std::string why =

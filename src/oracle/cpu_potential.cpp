@@ -44,8 +44,11 @@ double measured_ns(const Observation& observation) {
   return static_cast<double>(observation.final_at_ns - observation.first_attach_ns);
 }
 
-double share_against_outside(const Observation& observation) {
-  return kOwnerShares / (kOwnerShares + kTaskShares * observation.running_tasks);
+double share_against_outside(const Scenario& scenario, const Observation& observation) {
+  int64_t threads = 0;
+  for (const Worker& worker : scenario.workers) threads += tasks_wanted(worker.workload);
+  const double shares = kOwnerShares / static_cast<double>(std::max<int64_t>(threads, 1));
+  return shares / (shares + kTaskShares * observation.running_tasks);
 }
 
 double stolen_ns(const Observation& observation, const IdSet& cpus) {
@@ -86,7 +89,7 @@ double cpu_potential_ns(const Scenario& scenario, const Observation& observation
     return std::min(demand_ns, static_cast<double>(used.value_or(0)) + idle_ns(observation, cpus));
   }
   const double available_ns = static_cast<double>(cpus.ids.size()) * window_ns - stolen_ns(observation, cpus);
-  return std::min(demand_ns, std::max(available_ns, 0.0)) * share_against_outside(observation);
+  return std::min(demand_ns, std::max(available_ns, 0.0)) * share_against_outside(scenario, observation);
 }
 
 }  // namespace treeline

@@ -13,13 +13,59 @@ namespace {
 
 constexpr int64_t kNever = -1;
 
-/// Within this time a runnable hog surely runs: every other hog may take a slice and a tick before it, a gap may come
-/// at either end, and outside tasks take a small share (their weight is 1/256 of the tree's).
-double turn_ns(const Scenario& scenario, const Observation& observation) {
-  double others = 2;
-  for (const Worker& worker : scenario.workers) others += static_cast<double>(tasks_wanted(worker.workload));
+/// Weights in the units of cpu.weight, in which a task of nice 0 has 100.
+constexpr double kTaskWeight = 100;
+constexpr double kIdleWeight = 0.3;  ///< WEIGHT_IDLEPRIO: 3 of 1024.
+
+int64_t tasks_of(const Scenario& scenario, const std::vector<size_t>& workers) {
+  int64_t tasks = 0;
+  for (const size_t i : workers) tasks += tasks_wanted(scenario.workers[i].workload);
+  return tasks;
+}
+
+/// What competes inside a node for its time, but for one child: the node's own tasks and its children with workers.
+double weight_inside(const Scenario& scenario, NodeId node, NodeId except) {
+  double sum = kTaskWeight * static_cast<double>(tasks_of(scenario, workers_at(scenario, node)));
+  for (const NodeId child : scenario.tree.children(node)) {
+    if (child == except || workers_in(scenario, child).empty()) continue;
+    sum += static_cast<double>(amount(scenario.tree[child].limits, Knob::CpuWeight).value_or(100));
+  }
+  return sum;
+}
+
+/// The least part of one CPU that a thread in `node` is due: the product of its part at each level, where a group has
+/// at least one of its threads' part of its weight there (calc_group_shares).
+double least_share(const Scenario& scenario, NodeId node) {
+  double share = kTaskWeight / std::max(weight_inside(scenario, node, kNoParent), kTaskWeight);
+  for (NodeId at = node; scenario.tree[at].parent != kNoParent; at = scenario.tree[at].parent) {
+    const bool idle = amount(scenario.tree[at].limits, Knob::CpuIdle).value_or(0) == 1;
+    const auto set = static_cast<double>(amount(scenario.tree[at].limits, Knob::CpuWeight).value_or(100));
+    const auto threads = static_cast<double>(tasks_of(scenario, workers_in(scenario, at)));
+    const double weight = (idle ? kIdleWeight : set) / std::max(threads, 1.0);
+    share *= weight / (weight + weight_inside(scenario, scenario.tree[at].parent, at));
+  }
+  return share;
+}
+
+/// Within this time a runnable hog in `node` surely runs. An EEVDF entity is at most one slice, which may end a tick
+/// late, ahead of or behind its due service (Stoica et al. 1995, theorem 1): it runs once two of them have become due.
+/// A gap may come at either end; outside tasks weigh 1/256 of the tree's root and are within the second slice.
+double turn_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
   const auto slice = static_cast<double>(observation.machine.base_slice_ns + observation.machine.tick_ns());
-  return others * slice + 2 * max_gap_ns(observation);
+  return 2 * slice / least_share(scenario, node) + 2 * max_gap_ns(observation);
+}
+
+/// The executor had time for it.
+bool was_tried(const Observation& observation, size_t action) {
+  return observation.actions[action].started_ns < observation.window_ns;
+}
+
+bool waits_for_blocks(const Scenario& scenario, NodeId node) {
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  return std::any_of(workers.begin(), workers.end(), [&](size_t i) {
+    const Workload& workload = scenario.workers[i].workload;
+    return std::holds_alternative<IoHog>(workload) || std::holds_alternative<Mixed>(workload);
+  });
 }
 
 bool any_quota(const Scenario& scenario) {
@@ -27,7 +73,7 @@ bool any_quota(const Scenario& scenario) {
                      [](const Node& node) { return node.limits.contains(Knob::CpuMax); });
 }
 
-/// A freeze that completed, and when and with what progress it ended.
+/// A freeze, and when it began and ended to be in force.
 struct FrozenSpan {
   size_t action = 0;
   size_t thaw = 0;  ///< Index of the thaw; the number of actions if it lasted to the end.
@@ -35,13 +81,20 @@ struct FrozenSpan {
   int64_t to_ns = 0;
 };
 
+bool completed(const Observation& observation, const FrozenSpan& span) {
+  return observation.actions[span.action].completed_ns != kNever;
+}
+
+/// Every freeze that was ordered; one that never completed lasts from the order on.
 std::vector<FrozenSpan> frozen_spans(const Scenario& scenario, const Observation& observation) {
   std::vector<FrozenSpan> spans;
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
-    if (scenario.actions[i].kind != Action::Kind::Freeze || observation.actions[i].completed_ns == kNever) continue;
+    if (scenario.actions[i].kind != Action::Kind::Freeze || !was_tried(observation, i)) continue;
     FrozenSpan span{i, scenario.actions.size(), observation.actions[i].completed_ns, observation.final_at_ns};
+    if (!completed(observation, span)) span.from_ns = observation.actions[i].started_ns;
     for (size_t j = i + 1; j < scenario.actions.size(); ++j) {
       if (scenario.actions[j].kind != Action::Kind::Thaw || scenario.actions[j].node != scenario.actions[i].node) continue;
+      if (!was_tried(observation, j)) continue;
       span.thaw = j;
       span.to_ns = observation.actions[j].started_ns;
       break;
@@ -68,13 +121,14 @@ std::vector<Finding> judge_freezer_stops(const Scenario& scenario, const Observa
   const auto subject = [](NodeId node) { return Subject{"freezer.stops", Controller::Freezer, node, "steps"}; };
   for (const FrozenSpan& span : frozen_spans(scenario, observation)) {
     const Action& action = scenario.actions[span.action];
+    if (!completed(observation, span)) continue;
     for (const size_t i : workers_in(scenario, action.node)) {
       const int64_t before = progress_at(observation.actions[span.action].progress, i, 0);
       const int64_t after = span.thaw < scenario.actions.size()
                                 ? progress_at(observation.actions[span.thaw].progress, i, before)
                                 : observation.workers[i].progress;
       std::string why = why_not_running(scenario, observation, i);
-      if (static_cast<double>(span.to_ns - span.from_ns) < turn_ns(scenario, observation)) {
+      if (static_cast<double>(span.to_ns - span.from_ns) < turn_ns(scenario, observation, scenario.workers[i].node)) {
         why = "it was frozen for too short a time to tell";
       }
       findings.push_back(at_most(
@@ -88,12 +142,24 @@ std::vector<Finding> judge_freezer_stops(const Scenario& scenario, const Observa
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const ActionObservation& seen = observation.actions[i];
     if (scenario.actions[i].kind != Action::Kind::Freeze || seen.completed_ns != kNever) continue;
-    if (seen.started_ns >= observation.window_ns || seen.write_errno != 0) continue;
+    if (!was_tried(observation, i)) continue;
+    const NodeId node = scenario.actions[i].node;
+    if (seen.write_errno != 0) {
+      findings.push_back(is_true(subject(node), false,
+                                 fmt::format("{} cannot be told to freeze: errno {}", scenario.tree.path(node),
+                                             seen.write_errno)));
+      continue;
+    }
     const double waited_ns = 500e6;
-    const bool could_not = any_quota(scenario) || waited_ns < turn_ns(scenario, observation);
-    findings.push_back(is_true(subject(scenario.actions[i].node), could_not,
+    const std::vector<size_t> workers = workers_in(scenario, node);
+    const bool starved = std::any_of(workers.begin(), workers.end(), [&](size_t worker) {
+      return waited_ns < turn_ns(scenario, observation, scenario.workers[worker].node);
+    });
+    // submit_bio waits in TASK_UNINTERRUPTIBLE, where nothing can be frozen: for a throttled or slow disk.
+    const bool could_not = any_quota(scenario) || starved || waits_for_blocks(scenario, node);
+    findings.push_back(is_true(subject(node), could_not,
                                fmt::format("{} was told to freeze and never read FROZEN",
-                                           scenario.tree.path(scenario.actions[i].node)),
+                                           scenario.tree.path(node)),
                                could_not ? "its tasks may not have run" : ""));
   }
   return findings;
@@ -103,7 +169,7 @@ std::vector<Finding> judge_freezer_resumes(const Scenario& scenario, const Obser
   std::vector<Finding> findings;
   const std::vector<FrozenSpan> spans = frozen_spans(scenario, observation);
   for (const FrozenSpan& span : spans) {
-    if (span.thaw == scenario.actions.size()) continue;
+    if (span.thaw == scenario.actions.size() || !completed(observation, span)) continue;
     const Action& thaw = scenario.actions[span.thaw];
     for (const size_t i : workers_in(scenario, thaw.node)) {
       const NodeId node = scenario.workers[i].node;
@@ -121,7 +187,7 @@ std::vector<Finding> judge_freezer_resumes(const Scenario& scenario, const Obser
       if (still_frozen) continue;
       const int64_t made = observation.workers[i].progress - progress_at(observation.actions[span.thaw].progress, i, 0);
       std::string why = why_not_running(scenario, observation, i);
-      const bool in_time = static_cast<double>(until_ns - span.to_ns) >= turn_ns(scenario, observation);
+      const bool in_time = static_cast<double>(until_ns - span.to_ns) >= turn_ns(scenario, observation, node);
       if (!in_time) why = "there was too little time after the thaw";
       findings.push_back(is_true({"freezer.resumes", Controller::Freezer, thaw.node, "steps"},
                                  made > 0 || !why.empty(),

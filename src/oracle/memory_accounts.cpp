@@ -22,6 +22,10 @@ std::optional<int64_t> current(const Observation& observation, NodeId node) {
   return get(observation.nodes[static_cast<size_t>(node)].after, Counter::MemoryCurrent);
 }
 
+bool has_baseline(const Observation& observation, NodeId node) {
+  return get(observation.nodes[static_cast<size_t>(node)].before, Counter::MemoryCurrent).has_value();
+}
+
 bool died(const WorkerObservation& worker) {
   return worker.end == WorkerEnd::OomKilled || worker.end == WorkerEnd::Killed;
 }
@@ -61,13 +65,17 @@ std::vector<Finding> judge_memory_conservation(const Scenario& scenario, const O
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const std::vector<NodeId> children = scenario.tree.children(node);
     const auto charged = current(observation, node);
-    if (children.empty() || !charged || workers_in(scenario, node).empty()) continue;
+    const bool all_read = has_baseline(observation, node) &&
+                          std::all_of(children.begin(), children.end(), [&](NodeId child) {
+                            return current(observation, child) && has_baseline(observation, child);
+                          });
+    if (children.empty() || !charged || !all_read || workers_in(scenario, node).empty()) continue;
     const Holdings own = holdings_of(scenario, observation, workers_at(scenario, node));
     int64_t below = 0;
     int64_t most = 0;
     int64_t base = baseline_bytes(observation, node);
     for (const NodeId child : children) {
-      const int64_t bytes = current(observation, child).value_or(0);
+      const int64_t bytes = *current(observation, child);
       below += bytes;
       most = std::max(most, bytes);
       base -= baseline_bytes(observation, child);
@@ -91,7 +99,8 @@ std::vector<Finding> judge_memory_rss(const Scenario& scenario, const Observatio
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const std::vector<size_t> workers = workers_in(scenario, node);
     const auto charged = current(observation, node);
-    if (workers.empty() || !charged || !all_still(scenario, observation, node)) continue;
+    if (workers.empty() || !charged || !has_baseline(observation, node)) continue;
+    if (!all_still(scenario, observation, node)) continue;
     const Holdings held = holdings_of(scenario, observation, workers);
     const int64_t least = std::max(held.sure, held.rss - held.rss_error);
     const auto groups = static_cast<int64_t>(scenario.tree.subtree(node).size());
@@ -118,7 +127,7 @@ std::vector<Finding> judge_memory_drained(const Scenario& scenario, const Observ
     const std::vector<size_t> workers = workers_in(scenario, node);
     const auto left = get(seen.drained, Counter::MemoryCurrent);
     const auto peak = get(seen.after, Counter::MemoryPeak);
-    if (workers.empty() || !left || !peak) continue;
+    if (workers.empty() || !left || !peak || !has_baseline(observation, node)) continue;
     const auto groups = std::min<int64_t>(static_cast<int64_t>(scenario.tree.subtree(node).size()), kStockSlots);
     const int64_t bound = baseline_bytes(observation, node) + groups * stock_bytes(observation) +
                           static_cast<int64_t>(workers.size()) * kWorkerPages * observation.machine.page_size;

@@ -17,7 +17,9 @@ constexpr int64_t kForcedPages = 8;
 
 Subject subject_of(const char* name, NodeId node) { return {name, Controller::Memory, node, "MiB"}; }
 
-int64_t peak_bytes(const NodeObservation& node) {
+/// The most that any reading showed; nullopt where there was none.
+std::optional<int64_t> peak_bytes(const NodeObservation& node) {
+  if (!get(node.after, Counter::MemoryPeak) && !get(node.after, Counter::MemoryCurrent)) return std::nullopt;
   int64_t peak = 0;
   for (const Counters* counters : {&node.after, &node.drained}) {
     peak = std::max(peak, get(*counters, Counter::MemoryPeak).value_or(0));
@@ -67,9 +69,12 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
     if (would_use <= static_cast<double>(bound)) why = "its workers would not use more without the limit";
     if (!all_settled(scenario, observation, node)) why = "its workers were not done";
     const std::string path = scenario.tree.path(node);
-    findings.push_back(at_most(subject_of("memory.max", node),
-                               static_cast<double>(peak_bytes(observation.nodes[static_cast<size_t>(node)])) / kMiB,
-                               static_cast<double>(bound) / kMiB, fmt::format("most memory charged to {}", path), why));
+    if (const auto peak = peak_bytes(observation.nodes[static_cast<size_t>(node)])) {
+      findings.push_back(at_most(subject_of("memory.max", node), static_cast<double>(*peak) / kMiB,
+                                 static_cast<double>(bound) / kMiB, fmt::format("most memory charged to {}", path),
+                                 why));
+    }
+    if (observation.machine.swap_bytes > 0) continue;  // what was touched may be swapped out
     findings.push_back(at_most(subject_of("memory.max", node),
                                static_cast<double>(witnessed_bytes(scenario, observation, node)) / kMiB,
                                static_cast<double>(bound) / kMiB,
@@ -90,6 +95,22 @@ int64_t most_demand_bytes(const Scenario& scenario, const Observation& observati
   return sum;
 }
 
+/// Some worker of the subtree ended, and not for want of memory in a group, before it had asked for all.
+bool any_failed(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  return std::any_of(workers.begin(), workers.end(), [&](size_t i) {
+    const WorkerEnd end = observation.workers[i].end;
+    return end == WorkerEnd::Failed || end == WorkerEnd::Killed || end == WorkerEnd::NotStarted;
+  });
+}
+
+/// mm/oom_kill.c, dump_oom_summary: the machine, not a group, had no memory left.
+bool machine_was_out_of_memory(const Observation& observation) {
+  const auto& log = observation.health.log;
+  return std::any_of(log.begin(), log.end(),
+                     [](const std::string& line) { return line.find(",global_oom,") != std::string::npos; });
+}
+
 Finding judge_missing_kill(const Scenario& scenario, const Observation& observation, NodeId node, int64_t limit) {
   const int64_t demand = held_demand_bytes(scenario, node);
   const int kills = oom_killed_in(scenario, observation, node);
@@ -98,13 +119,15 @@ Finding judge_missing_kill(const Scenario& scenario, const Observation& observat
       fmt::format("{} with memory.max {:.3f} MiB, whose workers want {:.3f} MiB at once: {} OOM-killed",
                   scenario.tree.path(node), static_cast<double>(limit) / kMiB,
                   static_cast<double>(demand) / kMiB, kills);
+  const bool cut_short = any_failed(scenario, observation, node);
   std::string why;
-  if (!settled) why = "they were not done";
+  if (!settled || cut_short) why = "they were not done";
   // A kernel that kills at half of the limit would have been seen to only above that.
   if (demand * 2 <= limit) why = "they want too little to press the limit";
   const int64_t most = most_demand_bytes(scenario, observation, node);
   if (demand <= limit && most > limit) why = "that is too near the limit to tell";
-  const bool must_kill = demand > limit && settled;
+  if (demand <= limit && kills > 0) why = "they were killed before they wanted that much";
+  const bool must_kill = demand > limit && settled && !cut_short;
   Finding finding = is_true(subject_of("memory.oom", node), !must_kill || kills > 0, what, why);
   finding.bound = static_cast<double>(limit) / kMiB;
   finding.observed = static_cast<double>(demand) / kMiB;
@@ -128,11 +151,13 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
       const auto limit = memory_limit_bytes(scenario, observation, above);
       return limit && most_demand_bytes(scenario, observation, above) > *limit;
     });
-    findings.push_back(is_true(subject_of("memory.oom", scenario.workers[i].node), due,
+    Finding finding = is_true(subject_of("memory.oom", scenario.workers[i].node), due,
                                fmt::format("worker {} in {} was OOM-killed; {}", i,
                                            scenario.tree.path(scenario.workers[i].node),
                                            due ? "some limit above it was exceeded"
-                                               : "all demand fits every limit above it")));
+                                               : "all demand fits every limit above it"));
+    if (machine_was_out_of_memory(observation)) finding.status = Status::Inconclusive;
+    findings.push_back(std::move(finding));
   }
   return findings;
 }

@@ -18,7 +18,7 @@ struct BadEdit {
 void PrintTo(const BadEdit& edit, std::ostream* out) { *out << edit.from << " → " << edit.to; }
 
 /// `name` of a parameterized test.
-const auto kName = [](const auto& info) { return std::string(info.param.name); };
+const auto kName = [](const auto& test) { return std::string(test.param.name); };
 
 template <typename T>
 void expect_refused(const Result<T>& result, const std::string& path) {
@@ -332,7 +332,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadEdit{"LogAsText", R"("log_readable":true,"log":[)", R"("log_readable":true,"log":[1,)",
                 "/health/log/0"},
         BadEdit{"MissingHealth", R"("health":)", R"("wealth":)", "/health"}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& test) { return std::string(test.param.name); });
 
 TEST(JsonRefusal, AnUnknownCounterIsNamed) {
   Observation observation;

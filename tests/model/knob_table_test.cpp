@@ -98,8 +98,8 @@ INSTANTIATE_TEST_SUITE_P(Kernel, AmountRange,
                                          Range{Knob::PidsMax, 0, 4'194'304},  // PID_MAX_LIMIT
                                          Range{Knob::IoWeight, 1, 1'000},  // BFQ_MIN_WEIGHT, BFQ_MAX_WEIGHT
                                          Range{Knob::CpusetPartition, 0, 2}, Range{Knob::Freeze, 0, 1}),
-                         [](const auto& info) {
-                           std::string name(knob_info(info.param.knob).name);
+                         [](const auto& test) {
+                           std::string name(knob_info(test.param.knob).name);
                            for (char& c : name) c = c == '.' ? '_' : c;
                            return name;
                          });

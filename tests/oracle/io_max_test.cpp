@@ -71,7 +71,8 @@ TEST(IoMax, ReaderThatMovedNothingShowsNothing) {
   EXPECT_EQ(reader(read_bytes(16 * kBlock), 0, 0).status(kName), Status::Inconclusive);
 }
 
-TEST(IoMax, AncestorBindsTheSumOfItsSubtree) {
+/// Two readers, each in a child of a limited root.
+World readers_below() {
   World world;
   const NodeId a = world.add(kRoot, "a");
   const NodeId b = world.add(kRoot, "b");
@@ -79,10 +80,22 @@ TEST(IoMax, AncestorBindsTheSumOfItsSubtree) {
   world.work(a, direct_reader());
   world.work(b, direct_reader());
   world.run_for_ms(997);
+  return world;
+}
+
+TEST(IoMax, AncestorBindsTheSumOfItsSubtree) {
+  World world = readers_below();
+  world.seen.machine.controllers[Controller::Io] = CgroupVersion::V2;
   for (const size_t worker : {0, 1}) world.moved(worker, 61, 100'000);
   EXPECT_EQ(world.status(kName), Status::Held) << world.explain(kName);
   for (const size_t worker : {0, 1}) world.moved(worker, 62, 100'000);
   EXPECT_EQ(world.status(kName), Status::Violated) << world.explain(kName);
+}
+
+TEST(IoMax, AncestorBindsOnlyItsOwnTasksOnV1) {
+  World world = readers_below();
+  for (const size_t worker : {0, 1}) world.moved(worker, 620, 100'000);
+  EXPECT_NE(world.status(kName), Status::Violated) << world.explain(kName);
 }
 
 TEST(IoMax, OtherDirectionIsNotBound) {

@@ -108,7 +108,8 @@ TEST(Oracle, NamesOfNodesDoNotMatter) {
   World world = busy_world();
   const auto statuses = [](const World& judged) {
     std::vector<Status> result;
-    for (const Finding& finding : judge(judged.scenario, judged.seen)->findings)
+    const auto verdict = judge(judged.scenario, judged.seen);
+    for (const Finding& finding : verdict->findings)
       result.push_back(finding.status);
     return result;
   };
@@ -129,7 +130,8 @@ TEST(Oracle, LimitlessWrapperChangesNothingBelow) {
     world.run_for_ms(100);
     world.oom_kill(0, 12 * kMiB);
     std::vector<std::pair<std::string, Status>> found;
-    for (const Finding& finding : judge(world.scenario, world.seen)->findings) {
+    const auto verdict = judge(world.scenario, world.seen);
+    for (const Finding& finding : verdict->findings) {
       if (finding.node == a) found.emplace_back(finding.invariant, finding.status);
     }
     return found;
