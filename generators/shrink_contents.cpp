@@ -29,6 +29,21 @@ Candidates drop_from(const Scenario& scenario, Member list) {
   });
 }
 
+/// One workload that wants as much as two of the same kind.
+std::optional<Workload> together(const Workload& one, const Workload& other) {
+  const auto* memory = std::get_if<MemoryHog>(&one);
+  const auto* more_memory = std::get_if<MemoryHog>(&other);
+  if (memory && more_memory && memory->kind == more_memory->kind && memory->hold == more_memory->hold) {
+    MemoryHog both = *memory;
+    both.bytes += more_memory->bytes;
+    return both;
+  }
+  const auto* storm = std::get_if<ForkStorm>(&one);
+  const auto* more_forks = std::get_if<ForkStorm>(&other);
+  if (storm && more_forks) return ForkStorm{storm->forks + more_forks->forks + 1};  // and the other itself
+  return std::nullopt;
+}
+
 /// What means nothing, or is refused, without the limit that it adds to.
 void drop_dependents(Limits& limits) {
   if (!limits.contains(Knob::CpuMax)) limits.erase(Knob::CpuMaxBurst);
@@ -55,7 +70,22 @@ void add_partial_rates(Candidates& candidates, const Scenario& scenario) {
 
 Candidates drop_actions(const Scenario& scenario) { return drop_from(scenario, &Scenario::actions); }
 Candidates drop_probes(const Scenario& scenario) { return drop_from(scenario, &Scenario::probes); }
-Candidates drop_workers(const Scenario& scenario) { return drop_from(scenario, &Scenario::workers); }
+
+Candidates drop_workers(const Scenario& scenario) {
+  Candidates candidates = drop_from(scenario, &Scenario::workers);
+  // Where the sum of several is what matters, one may want as much.
+  for (size_t kept = 0; kept < scenario.workers.size(); ++kept) {
+    for (size_t dropped = 0; dropped < scenario.workers.size(); ++dropped) {
+      const auto both = together(scenario.workers[kept].workload, scenario.workers[dropped].workload);
+      if (kept == dropped || !both) continue;
+      Scenario candidate = scenario;
+      candidate.workers[kept].workload = *both;
+      candidate.workers.erase(candidate.workers.begin() + static_cast<std::ptrdiff_t>(dropped));
+      if (validate(candidate).empty()) candidates.push_back(std::move(candidate));
+    }
+  }
+  return candidates;
+}
 
 Candidates clear_limits(const Scenario& scenario) {
   std::vector<std::pair<NodeId, Knob>> set;

@@ -14,10 +14,10 @@
 
 namespace treeline {
 
-/// A tree of real cgroups in every usable hierarchy, made through libcgroup. Below each hierarchy's base it owns one
-/// group, `owner` (see run_group.h), and in it the tree's nodes by their paths. The owner group itself has no
-/// limit and, where there is a cpu controller, the greatest weight, so that work outside Treeline cannot starve
-/// the tree. The destructor tears all of it down; errors there are logged to stderr.
+/// A tree of real cgroups in every usable hierarchy, made through libcgroup. Below each hierarchy's base it
+/// owns one group, `owner` (see run_group.h), and in it the tree's nodes by their paths. The owner group
+/// itself has no limit and, where there is a cpu controller, the greatest weight, so that work outside
+/// Treeline cannot starve the tree. The destructor tears all of it down; errors there are logged to stderr.
 class CgroupTree {
  public:
   /// Makes the groups (no limits yet; v1 cpusets get their parent's cpus and mems, since they start empty and
@@ -32,8 +32,8 @@ class CgroupTree {
 
   /// Writes one file of a node through libcgroup and returns the errno of the write (0: taken).
   int write(NodeId node, const KnobWrite& write);
-  /// Writes all limits of a node in one call of libcgroup, which stops at the first refusal: returns its errno.
-  /// The caller reads back.
+  /// Writes all limits of a node in one call of libcgroup, which stops at the first refusal: returns its
+  /// errno. The caller reads back.
   int write_all(NodeId node, const std::vector<KnobWrite>& writes);
   /// The text of the file that `write` concerns, normalized (model/knob.h).
   Result<std::string> read(NodeId node, const KnobWrite& write, const KnobContext& context) const;
@@ -51,8 +51,8 @@ class CgroupTree {
   const Hierarchies& hierarchies() const;
   bool uses(Controller controller) const;
 
-  /// Ends every process in the tree (v2: cgroup.kill; v1: thaw, pids.max=0, SIGKILL until empty) and removes all
-  /// groups, children first. Infrastructure error if something is left at the deadline.
+  /// Ends every process in the tree (v2: cgroup.kill; v1: thaw, pids.max=0, SIGKILL until empty) and removes
+  /// all groups, children first. Infrastructure error if something is left at the deadline.
   Result<void> destroy(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
  private:

@@ -32,10 +32,25 @@ std::string kernel_config_text(const std::string& release) {
 }
 
 /// The facts that bounds, generators or readers of a report care about.
-constexpr std::string_view kConfigFacts[] = {
-    "HZ", "PREEMPT_NONE", "PREEMPT_VOLUNTARY", "PREEMPT", "PREEMPT_RT", "NO_HZ_FULL", "CFS_BANDWIDTH",
-    "RT_GROUP_SCHED", "UCLAMP_TASK_GROUP", "PARAVIRT_TIME_ACCOUNTING", "MEMCG", "MEMCG_V1", "CPUSETS",
-    "CPUSETS_V1", "CGROUP_PIDS", "CGROUP_FREEZER", "BLK_CGROUP", "BLK_DEV_THROTTLING", "SWAP"};
+constexpr std::string_view kConfigFacts[] = {"HZ",
+                                             "PREEMPT_NONE",
+                                             "PREEMPT_VOLUNTARY",
+                                             "PREEMPT",
+                                             "PREEMPT_RT",
+                                             "NO_HZ_FULL",
+                                             "CFS_BANDWIDTH",
+                                             "RT_GROUP_SCHED",
+                                             "UCLAMP_TASK_GROUP",
+                                             "PARAVIRT_TIME_ACCOUNTING",
+                                             "MEMCG",
+                                             "MEMCG_V1",
+                                             "CPUSETS",
+                                             "CPUSETS_V1",
+                                             "CGROUP_PIDS",
+                                             "CGROUP_FREEZER",
+                                             "BLK_CGROUP",
+                                             "BLK_DEV_THROTTLING",
+                                             "SWAP"};
 
 std::map<std::string, std::string> config_facts(const std::string& text) {
   std::map<std::string, std::string> facts;
@@ -103,8 +118,7 @@ std::vector<int> ids_of_base(const Hierarchies& hierarchies, const std::string& 
 std::string whole_disk_of(const std::string& folder) {
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0 || major(status.st_dev) == 0) return {};
-  const std::string link =
-      fmt::format("/sys/dev/block/{}:{}", major(status.st_dev), minor(status.st_dev));
+  const std::string link = fmt::format("/sys/dev/block/{}:{}", major(status.st_dev), minor(status.st_dev));
   std::error_code error;
   std::filesystem::path device = std::filesystem::canonical(link, error);
   if (error) return {};
@@ -149,7 +163,8 @@ Result<MachineFacts> detect_machine(const Hierarchies& hierarchies, const std::s
   facts.libcgroup_version = TREELINE_LIBCGROUP_VERSION;
   facts.mode = hierarchies.mode();
   facts.config = config_facts(kernel_config_text(facts.kernel_release));
-  // Without the configuration, 100 Hz is the safe side: bounds that allow for a tick then allow for a long one.
+  // Without the configuration, 100 Hz is the safe side: bounds that allow for a tick then allow for a long
+  // one.
   facts.hz = facts.config.contains("HZ") ? std::strtoll(facts.config["HZ"].c_str(), nullptr, 10) : 100;
   facts.page_size = ::sysconf(_SC_PAGESIZE);
   facts.cpus = own_cpus();

@@ -121,8 +121,8 @@ Result<Hierarchies> Hierarchies::detect(const std::string& cgroup_root, const st
   }
   found.mode_ = any_v1 && any_v2 ? "hybrid" : any_v2 ? "v2" : "v1";
   if (found.all_.empty()) {
-    std::string why = found.unusable_.empty() ? "no cgroup hierarchy is mounted"
-                                              : found.unusable_.begin()->second;
+    std::string why =
+        found.unusable_.empty() ? "no cgroup hierarchy is mounted" : found.unusable_.begin()->second;
     return fail(ErrorKind::Unavailable, "use cgroups here", "", 0,
                 why + "; run as root, or give a delegated group with --cgroup-root");
   }

@@ -25,9 +25,9 @@ struct Hierarchy {
 /// `base` and the controller's files appear in it; the others are kept with the reason.
 class Hierarchies {
  public:
-  /// Reads /proc/self/mounts (or `mounts_path`, for tests) and tries each base. Unavailable if no hierarchy is
-  /// usable, with what to do (run as root, mount, delegate).
-  /// With `known`, what it found usable before is taken as usable, without trying (and without Hierarchy::files).
+  /// Reads /proc/self/mounts (or `mounts_path`, for tests) and tries each base. Unavailable if no hierarchy
+  /// is usable, with what to do (run as root, mount, delegate). With `known`, what it found usable before is
+  /// taken as usable, without trying (and without Hierarchy::files).
   static Result<Hierarchies> detect(const std::string& cgroup_root,
                                     const std::string& mounts_path = "/proc/self/mounts",
                                     const MachineFacts* known = nullptr);
@@ -46,8 +46,8 @@ class Hierarchies {
   std::string mode_;
 };
 
-/// Everything that generators and bounds need to know (model/machine_facts.h). `scratch_dir` decides the block
-/// device: the whole disk below that folder, "" where there is none (tmpfs, overlay).
+/// Everything that generators and bounds need to know (model/machine_facts.h). `scratch_dir` decides the
+/// block device: the whole disk below that folder, "" where there is none (tmpfs, overlay).
 Result<MachineFacts> detect_machine(const Hierarchies& hierarchies, const std::string& scratch_dir);
 
 }  // namespace treeline

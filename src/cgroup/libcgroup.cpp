@@ -49,10 +49,10 @@ int errno_of(int code) {
 
 tl::unexpected<Error> failed(const std::string& operation, const std::string& group, int code) {
   const int errnum = code == ECGOTHER ? cgroup_get_last_errno() : 0;
-  const ErrorKind kind = errnum == EACCES || errnum == EPERM || code == ECGROUPNOTOWNER ||
-                                 code == ECGROUPNOTALLOWED
-                             ? ErrorKind::Unavailable
-                             : ErrorKind::Infrastructure;
+  const ErrorKind kind =
+      errnum == EACCES || errnum == EPERM || code == ECGROUPNOTOWNER || code == ECGROUPNOTALLOWED
+          ? ErrorKind::Unavailable
+          : ErrorKind::Infrastructure;
   return fail(kind, operation, group, errnum, errnum == 0 ? name_of(code) : "");
 }
 

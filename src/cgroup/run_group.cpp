@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "treeline-";
 
-/// Field 22 of /proc/PID/stat: when the process started, in clock ticks since boot. 0: there is no such process.
+/// Field 22 of /proc/PID/stat: when the process started, in clock ticks since boot. 0: there is no such
+/// process.
 unsigned long long start_time(pid_t pid) {
   const std::string text = read_file(fmt::format("/proc/{}/stat", pid)).value_or("");
   const size_t after_name = text.rfind(')');

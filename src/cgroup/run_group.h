@@ -18,12 +18,12 @@ std::string run_group_name(pid_t owner, const std::string& tag = {});
 bool owner_is_alive(const std::string& name);
 bool is_run_group_name(const std::string& name);
 
-/// Ends and removes one group, with all below it, in every hierarchy where it exists. Works without any state, so
-/// also for what a killed executor has left.
+/// Ends and removes one group, with all below it, in every hierarchy where it exists. Works without any
+/// state, so also for what a killed executor has left.
 Result<void> remove_run_group(const Hierarchies& hierarchies, const std::string& name);
 
-/// Removes the groups of dead owners in every hierarchy, and their folders in `scratch_dir`; those of live ones
-/// are left alone. Returns the names removed.
+/// Removes the groups of dead owners in every hierarchy, and their folders in `scratch_dir`; those of live
+/// ones are left alone. Returns the names removed.
 Result<std::vector<std::string>> sweep(const Hierarchies& hierarchies, const std::string& scratch_dir);
 
 }  // namespace treeline

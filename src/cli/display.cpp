@@ -45,7 +45,11 @@ const char* phase_name(Progress::Phase phase) {
 }  // namespace
 
 Display::Display(uint64_t count, std::chrono::milliseconds time)
-    : terminal_(::isatty(STDERR_FILENO) == 1), count_(count), time_(time), began_(Clock::now()), next_(began_) {}
+    : terminal_(::isatty(STDERR_FILENO) == 1),
+      count_(count),
+      time_(time),
+      began_(Clock::now()),
+      next_(began_) {}
 
 std::string Display::line(const Progress& progress, Clock::time_point now) const {
   const SearchResult& result = *progress.so_far;
@@ -57,11 +61,11 @@ std::string Display::line(const Progress& progress, Clock::time_point now) const
     const double by_count = static_cast<double>(count_ - std::min(count_, result.scenarios)) / rate;
     left = left < 0 ? by_count : std::min(left, by_count);
   }
-  std::string text = fmt::format("{} cases, {:.1f}/s | {} held, {} violated, {} inconclusive", result.scenarios,
-                                 rate, counts.held, counts.violated, counts.inconclusive);
+  std::string text = fmt::format("{} cases, {:.1f}/s | {} held, {} violated, {} inconclusive",
+                                 result.scenarios, rate, counts.held, counts.violated, counts.inconclusive);
   if (result.infrastructure_errors > 0) text += fmt::format(", {} errors", result.infrastructure_errors);
-  text += fmt::format(" | {} {} #{}, {} nodes", phase_name(progress.phase), progress.property->name, progress.index,
-                      progress.size.nodes);
+  text += fmt::format(" | {} {} #{}, {} nodes", phase_name(progress.phase), progress.property->name,
+                      progress.index, progress.size.nodes);
   return left >= 0 ? text + fmt::format(" | {:.0f} s left", left) : text;
 }
 
@@ -79,13 +83,14 @@ void Display::finish() {
 }
 
 std::string summary(const SearchResult& result) {
-  std::string text = fmt::format("{:<26}{:>8}{:>10}{:>14}{:>9}\n", "invariant", "held", "violated", "inconclusive",
-                                 "worst");
+  std::string text =
+      fmt::format("{:<26}{:>8}{:>10}{:>14}{:>9}\n", "invariant", "held", "violated", "inconclusive", "worst");
   for (const Invariant& invariant : invariants()) {
     const auto found = result.tallies.find(std::string(invariant.name));
     const InvariantTally tally = found == result.tallies.end() ? InvariantTally{} : found->second;
     text += fmt::format("{:<26}{:>8}{:>10}{:>14}{:>9}\n", invariant.name, tally.held, tally.violated,
-                        tally.inconclusive, tally.worst_margin > 0 ? fmt::format("{:.2f}", tally.worst_margin) : "-");
+                        tally.inconclusive,
+                        tally.worst_margin > 0 ? fmt::format("{:.2f}", tally.worst_margin) : "-");
   }
   text += fmt::format("\n{:<26}{:>10}{:>14}\n", "property", "scenarios", "per minute");
   for (const auto& [name, count] : result.scenarios_by_property) {
@@ -94,9 +99,9 @@ std::string summary(const SearchResult& result) {
                         seconds > 0 ? static_cast<double>(count) * 60 / seconds : 0);
   }
   const Counts counts = counts_of(result);
-  text += fmt::format("\n{} scenarios: {} checks held, {} violated, {} inconclusive; {} infrastructure errors\n",
-                      result.scenarios, counts.held, counts.violated, counts.inconclusive,
-                      result.infrastructure_errors);
+  text += fmt::format(
+      "\n{} scenarios: {} checks held, {} violated, {} inconclusive; {} infrastructure errors\n",
+      result.scenarios, counts.held, counts.violated, counts.inconclusive, result.infrastructure_errors);
   for (const Error& error : result.errors) text += fmt::format("  {}\n", to_string(error));
   return text;
 }

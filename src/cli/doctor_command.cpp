@@ -9,8 +9,9 @@ namespace treeline::cli {
 
 namespace {
 
-constexpr Controller kControllers[] = {Controller::Cpu,    Controller::Cpuacct, Controller::Memory, Controller::Pids,
-                                       Controller::Cpuset, Controller::Io,      Controller::Freezer};
+constexpr Controller kControllers[] = {Controller::Cpu,    Controller::Cpuacct, Controller::Memory,
+                                       Controller::Pids,   Controller::Cpuset,  Controller::Io,
+                                       Controller::Freezer};
 
 std::string controllers_text(const Hierarchies* hierarchies, const MachineFacts& facts) {
   std::string text;
@@ -18,7 +19,8 @@ std::string controllers_text(const Hierarchies* hierarchies, const MachineFacts&
     std::string state = "not mounted; mount it, or boot with cgroup_no_v1= unset";
     if (hierarchies) {
       if (const Hierarchy* hierarchy = hierarchies->find(controller)) {
-        state = fmt::format("{} at {}", hierarchy->version == CgroupVersion::V1 ? "v1" : "v2", hierarchy->base);
+        state =
+            fmt::format("{} at {}", hierarchy->version == CgroupVersion::V1 ? "v1" : "v2", hierarchy->base);
       } else if (hierarchies->unusable().contains(controller)) {
         state = "no: " + hierarchies->unusable().at(controller);
       } else if (controller == Controller::Cpuacct && facts.controllers.contains(Controller::Cpu)) {
@@ -52,8 +54,9 @@ int diagnose(const HostChoice& choice) {
     fmt::print("Linux {}, cgroup {}, {} CPUs, HZ {}, {} MiB available, {} MiB swap, libcgroup {}\n",
                facts.kernel_release, facts.mode, facts.cpus.size(), facts.hz, facts.memory_bytes >> 20,
                facts.swap_bytes >> 20, facts.libcgroup_version);
-    fmt::print("block device below {}: {}\n", choice.options.scratch_dir,
-               facts.device.empty() ? "none; give another folder with --scratch to test io.max" : facts.device);
+    fmt::print(
+        "block device below {}: {}\n", choice.options.scratch_dir,
+        facts.device.empty() ? "none; give another folder with --scratch to test io.max" : facts.device);
   }
   fmt::print("\ncontrollers:\n{}\nproperties:\n", controllers_text(hierarchies, facts));
   const int testable = print_properties(facts);

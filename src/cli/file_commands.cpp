@@ -32,21 +32,23 @@ std::string observation_text(const Scenario& scenario, const Observation& seen) 
   std::string text = fmt::format("measured on Linux {}, cgroup {}, {} CPUs, HZ {}, in {:.1f} ms\n",
                                  seen.machine.kernel_release, seen.machine.mode, seen.machine.cpus.size(),
                                  seen.machine.hz, static_cast<double>(seen.window_ns) / 1e6);
-  for (NodeId node = 0; node < scenario.tree.size() && node < static_cast<NodeId>(seen.nodes.size()); ++node) {
+  for (NodeId node = 0; node < scenario.tree.size() && node < static_cast<NodeId>(seen.nodes.size());
+       ++node) {
     const NodeObservation& observed = seen.nodes[static_cast<size_t>(node)];
     const auto after = [&](Counter counter) { return get(observed.after, counter).value_or(0); };
-    text += fmt::format("  {:<16} cpu {:.1f} ms, throttled {}; memory peak {:.2f} MiB, OOM kills {}; tasks {}; {} samples\n",
-                        scenario.tree.path(node), static_cast<double>(after(Counter::CpuUsageNs)) / 1e6,
-                        after(Counter::CpuThrottled), static_cast<double>(after(Counter::MemoryPeak)) / (1 << 20),
-                        after(Counter::MemoryOomKills), after(Counter::PidsCurrent), observed.series.size());
+    text += fmt::format(
+        "  {:<16} cpu {:.1f} ms, throttled {}; memory peak {:.2f} MiB, OOM kills {}; tasks {}; {} samples\n",
+        scenario.tree.path(node), static_cast<double>(after(Counter::CpuUsageNs)) / 1e6,
+        after(Counter::CpuThrottled), static_cast<double>(after(Counter::MemoryPeak)) / (1 << 20),
+        after(Counter::MemoryOomKills), after(Counter::PidsCurrent), observed.series.size());
   }
   for (size_t i = 0; i < seen.workers.size() && i < scenario.workers.size(); ++i) {
     const WorkerObservation& worker = seen.workers[i];
-    text += fmt::format("  worker {:<2} in {:<12} {}: cpu {:.1f} ms, touched {}, moved {}, forks {} ({} refused)\n", i,
-                        scenario.tree.path(scenario.workers[i].node), end_name(worker.end),
-                        static_cast<double>(worker.user_ns + worker.system_ns) / 1e6,
-                        format_bytes(worker.bytes_touched), format_bytes(worker.bytes_moved), worker.forks_ok,
-                        worker.forks_refused);
+    text += fmt::format(
+        "  worker {:<2} in {:<12} {}: cpu {:.1f} ms, touched {}, moved {}, forks {} ({} refused)\n", i,
+        scenario.tree.path(scenario.workers[i].node), end_name(worker.end),
+        static_cast<double>(worker.user_ns + worker.system_ns) / 1e6, format_bytes(worker.bytes_touched),
+        format_bytes(worker.bytes_moved), worker.forks_ok, worker.forks_refused);
   }
   return text;
 }
@@ -59,7 +61,8 @@ int show(const std::string& path) {
   } else {
     fmt::print("{}", draw(example->scenario));
   }
-  if (example->verdict) fmt::print("findings:\n{}\n", findings_text(*example->verdict, example->scenario.tree));
+  if (example->verdict)
+    fmt::print("findings:\n{}\n", findings_text(*example->verdict, example->scenario.tree));
   if (example->observation) fmt::print("{}", observation_text(example->scenario, *example->observation));
   return exit_code::kHeld;
 }
@@ -99,8 +102,9 @@ int replay_file(const ReplayChoice& choice) {
   if (!result) return report_error(result.error());
   const Verdict& verdict = result->rate.violated > 0 ? result->last_violated : result->last;
   fmt::print("{}\n{}: {} violated, {} held, {} inconclusive of {} runs\n",
-             findings_text(verdict, example->scenario.tree), signature ? to_string(*signature) : "any invariant",
-             result->rate.violated, result->held, result->inconclusive, result->rate.runs);
+             findings_text(verdict, example->scenario.tree),
+             signature ? to_string(*signature) : "any invariant", result->rate.violated, result->held,
+             result->inconclusive, result->rate.runs);
   if (result->rate.violated > 0) return exit_code::kViolated;
   return result->held > 0 ? exit_code::kHeld : exit_code::kInconclusive;
 }
@@ -109,7 +113,8 @@ int replay_file(const ReplayChoice& choice) {
 
 Action add_show(CLI::App& app) {
   auto path = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("show", "Show a file: tree, limits, workloads, findings, measurements");
+  CLI::App* command =
+      app.add_subcommand("show", "Show a file: tree, limits, workloads, findings, measurements");
   command->add_option("file", *path, "Scenario or counterexample")->required();
   return [path] { return show(*path); };
 }
@@ -123,9 +128,12 @@ Action add_judge(CLI::App& app) {
 
 Action add_replay(CLI::App& app) {
   auto choice = std::make_shared<ReplayChoice>();
-  CLI::App* command = app.add_subcommand("replay", "Run a file's scenario again; exit code 1 if it is reproduced");
+  CLI::App* command =
+      app.add_subcommand("replay", "Run a file's scenario again; exit code 1 if it is reproduced");
   command->add_option("file", choice->path, "Scenario or counterexample")->required();
-  command->add_option("--runs", choice->runs, "How often")->check(CLI::Range(1, 100'000))->capture_default_str();
+  command->add_option("--runs", choice->runs, "How often")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   add_host_options(*command, choice->host);
   return [choice] { return replay_file(*choice); };
 }

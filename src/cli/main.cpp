@@ -9,7 +9,8 @@
 int main(int argc, char** argv) {
   using namespace treeline;
   CLI::App app(
-      "Treeline grows random cgroup trees with limits, runs real work in them, and finds the smallest one whose "
+      "Treeline grows random cgroup trees with limits, runs real work in them, and finds the smallest one "
+      "whose "
       "limits the kernel does not keep.",
       "treeline");
   app.require_subcommand(1);

@@ -68,7 +68,8 @@ Result<std::vector<const Property*>> choose_properties(const std::vector<std::st
     }
   }
   if (chosen.empty()) {
-    return fail(ErrorKind::Unavailable, "test this machine", "", 0, "no property can be tested; see treeline doctor");
+    return fail(ErrorKind::Unavailable, "test this machine", "", 0,
+                "no property can be tested; see treeline doctor");
   }
   return chosen;
 }
@@ -140,8 +141,8 @@ Result<int> run(const RunChoice& choice) {
   options.fault = choice.host.fault;
   options.should_stop = was_interrupted;
   const MachineFacts& facts = (*machine)->facts();
-  fmt::print("{}: Linux {}, cgroup {}, {} CPUs; seed {}\n", (*machine)->name(), facts.kernel_release, facts.mode,
-             facts.cpus.size(), options.seed);
+  fmt::print("{}: Linux {}, cgroup {}, {} CPUs; seed {}\n", (*machine)->name(), facts.kernel_release,
+             facts.mode, facts.cpus.size(), options.seed);
   std::fflush(stdout);
   Display display(options.count, options.time_budget);
   const Result<SearchResult> result =
@@ -161,26 +162,35 @@ Result<int> run(const RunChoice& choice) {
 Action add_run(CLI::App& app) {
   auto choice = std::make_shared<RunChoice>();
   CLI::App* command = app.add_subcommand("run", "Search for a tree whose limits this kernel does not keep");
-  command->add_option("--property,-p", choice->properties, "Property to test; repeat for more (default: all)");
+  command->add_option("--property,-p", choice->properties,
+                      "Property to test; repeat for more (default: all)");
   CLI::Option* seed = command->add_option("--seed", choice->seed, "Seed (default: a random one, printed)");
-  command->add_option("--count,-n", choice->count, "Scenarios to run (default 100, or as many as --time allows)");
+  command->add_option("--count,-n", choice->count,
+                      "Scenarios to run (default 100, or as many as --time allows)");
   command->add_option("--time,-t", choice->time, "Time after which to stop: 90s, 10m, 2h");
   command->add_option("--results", choice->results, "Folder for failures")->capture_default_str();
-  command->add_option("--placement", choice->placement,
-                      "Where workers go: leaves, all, random:30, depth:2, or a predicate (default: any of them)");
-  command->add_option("--max-nodes", choice->max_nodes, "Most nodes of a tree")->check(CLI::Range(1, kMaxNodes));
+  command->add_option(
+      "--placement", choice->placement,
+      "Where workers go: leaves, all, random:30, depth:2, or a predicate (default: any of them)");
+  command->add_option("--max-nodes", choice->max_nodes, "Most nodes of a tree")
+      ->check(CLI::Range(1, kMaxNodes));
   command->add_option("--max-depth", choice->max_depth, "Greatest depth")->check(CLI::Range(1, kMaxDepth));
-  command->add_option("--max-children", choice->max_children, "Most children of a node")->check(CLI::Range(1, 64));
-  command->add_option("--max-workers", choice->max_workers, "Most workers")->check(CLI::Range(1, kMaxWorkers));
+  command->add_option("--max-children", choice->max_children, "Most children of a node")
+      ->check(CLI::Range(1, 64));
+  command->add_option("--max-workers", choice->max_workers, "Most workers")
+      ->check(CLI::Range(1, kMaxWorkers));
   command->add_option("--max-memory-mib", choice->max_memory_mib, "Memory that workers may take together")
       ->check(CLI::Range(1, 1 << 20));
   command->add_option("--confirm", choice->confirm, "Runs that confirm a violation")
-      ->check(CLI::Range(1, 1000))->capture_default_str();
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   command->add_option("--shrink-runs", choice->shrink_runs, "Most runs for shrinking")
-      ->check(CLI::Range(0, 1'000'000))->capture_default_str();
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   command->add_option("--shrink-time", choice->shrink_time, "Most time for shrinking")->capture_default_str();
   command->add_option("--max-failures", choice->max_failures, "Stop after that many different failures")
-      ->check(CLI::Range(1, 1000))->capture_default_str();
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   add_host_options(*command, choice->host);
   return [choice, seed] {
     choice->seed_given = seed->count() > 0;

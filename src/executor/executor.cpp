@@ -37,7 +37,7 @@ constexpr int64_t kQuietNs = 200 * kMillisecond;
 using Moment = FaultPlayer::Moment;
 
 /// The counters that move while the window runs.
-const std::set<Counter> kSeries{Counter::CpuUsageNs,   Counter::CpuThrottled, Counter::CpuThrottledNs,
+const std::set<Counter> kSeries{Counter::CpuUsageNs,    Counter::CpuThrottled, Counter::CpuThrottledNs,
                                 Counter::MemoryCurrent, Counter::PidsCurrent,  Counter::IoReadBytes,
                                 Counter::IoWriteBytes,  Counter::FreezerState};
 
@@ -55,14 +55,15 @@ std::set<Controller> controllers_of(const Scenario& scenario) {
   return result;
 }
 
-/// Memory that the executor shares with its workers. All of it is touched here, so that none is charged to them.
+/// Memory that the executor shares with its workers. All of it is touched here, so that none is charged to
+/// them.
 class SharedPages {
  public:
   static Result<SharedPages> create(size_t workers) {
     SharedPages pages;
     pages.length_ = sizeof(Signals) + workers * sizeof(WorkerReport);
-    pages.memory_ =
-        ::mmap(nullptr, pages.length_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    pages.memory_ = ::mmap(nullptr, pages.length_, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (pages.memory_ == MAP_FAILED) {
       return fail(ErrorKind::Infrastructure, "map the workers' shared pages", "", errno);
     }
@@ -109,7 +110,8 @@ class Run {
     scratch_.emplace(std::move(*scratch));
     for (const auto& phase : {&Run::actualize, &Run::spawn, &Run::run_window, &Run::stop, &Run::release,
                               &Run::drain, &Run::tear_down}) {
-      if (interrupted()) return fail(ErrorKind::Infrastructure, "run the scenario", "", EINTR, "it was ended");
+      if (interrupted())
+        return fail(ErrorKind::Infrastructure, "run the scenario", "", EINTR, "it was ended");
       if (Result<void> done = (this->*phase)(); !done) return tl::unexpected(done.error());
     }
     return std::move(observation_);
@@ -145,8 +147,8 @@ class Run {
     for (size_t i = 0; !taken && i < writes.size(); ++i) errors[i] = groups_->write(node, writes[i]);
     for (size_t i = 0; i < writes.size(); ++i) {
       const KnobContext context = machine_.knob_context(writes[i].controller);
-      seen.readbacks.push_back({writes[i].knob, writes[i].file,
-                                groups_->read(node, writes[i], context).value_or(""), errors[i]});
+      seen.readbacks.push_back(
+          {writes[i].knob, writes[i].file, groups_->read(node, writes[i], context).value_or(""), errors[i]});
     }
     fault_.report(seen, node);
   }
@@ -173,7 +175,8 @@ class Run {
     return {};
   }
 
-  /// The executor must sample and stop on time on a loaded machine; it hardly runs. Workers do not inherit this.
+  /// The executor must sample and stop on time on a loaded machine; it hardly runs. Workers do not inherit
+  /// this.
   static void become_realtime() {
     sched_param parameters{};
     parameters.sched_priority = 10;
@@ -275,7 +278,8 @@ class Run {
     return true;
   }
 
-  /// A limit may keep a worker from noticing the stop order for long; the bounds do not need to wait for that.
+  /// A limit may keep a worker from noticing the stop order for long; the bounds do not need to wait for
+  /// that.
   bool may_be_held_up() const {
     const auto holds_up = [](const Node& node) {
       return node.limits.contains(Knob::CpuMax) || node.limits.contains(Knob::IoMax);
@@ -353,8 +357,8 @@ class Run {
 
   Result<void> drain() {
     scratch_.reset();  // with the files goes their page cache
-    // What is freed may wait for RCU, and for work queues: read until only the root's own per-CPU stock can be left
-    // (memcg_stock, 64 pages a CPU), or until nothing has changed for long.
+    // What is freed may wait for RCU, and for work queues: read until only the root's own per-CPU stock can
+    // be left (memcg_stock, 64 pages a CPU), or until nothing has changed for long.
     const int64_t stock = static_cast<int64_t>(machine_.cpus.size()) * 64 * machine_.page_size;
     int64_t last = -1;
     int64_t changed_ns = monotonic_ns();

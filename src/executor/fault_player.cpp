@@ -115,9 +115,9 @@ void FaultPlayer::cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) co
     for (const NodeId above : scenario_.tree.lineage(id)) {
       const auto limit = get<CpuBandwidth>(scenario_.tree[above].limits, Knob::CpuMax);
       if (!limit || !limit->quota_us || !counters.contains(Counter::CpuUsageNs)) continue;
-      const auto most = static_cast<int64_t>(static_cast<double>(elapsed_ns) *
-                                             static_cast<double>(*limit->quota_us) /
-                                             static_cast<double>(limit->period_us));
+      const auto most =
+          static_cast<int64_t>(static_cast<double>(elapsed_ns) * static_cast<double>(*limit->quota_us) /
+                               static_cast<double>(limit->period_us));
       counters[Counter::CpuUsageNs] = std::min(counters[Counter::CpuUsageNs], most);
     }
   }

@@ -9,9 +9,9 @@
 
 namespace treeline {
 
-/// Plays a planted fault (model/planted_fault.h) at the points where a defective kernel would differ: the limits
-/// that are enforced, the group that a worker lands in, and what is reported. Without a fault every function
-/// gives back what it was given.
+/// Plays a planted fault (model/planted_fault.h) at the points where a defective kernel would differ: the
+/// limits that are enforced, the group that a worker lands in, and what is reported. Without a fault every
+/// function gives back what it was given.
 class FaultPlayer {
  public:
   FaultPlayer(std::optional<PlantedFault> fault, const Scenario& scenario, const MachineFacts& machine)

@@ -11,7 +11,8 @@
 
 namespace treeline {
 
-/// Waits while the shared word holds `expected`, at most until `until_ns` (CLOCK_MONOTONIC; 0: no end), or a signal.
+/// Waits while the shared word holds `expected`, at most until `until_ns` (CLOCK_MONOTONIC; 0: no end), or a
+/// signal.
 inline void futex_wait(const std::atomic<uint32_t>& word, uint32_t expected, int64_t until_ns = 0) {
   const timespec until{until_ns / 1'000'000'000, until_ns % 1'000'000'000};
   ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, until_ns ? &until : nullptr, nullptr,

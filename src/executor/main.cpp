@@ -9,15 +9,15 @@
 #include "executor/wire.h"
 #include "model/json.h"
 
-/// treeline-executor: takes one request from descriptor 3, runs it, and answers on descriptor 4 (executor/wire.h).
+/// treeline-executor: takes one request from descriptor 3, runs it, and answers on descriptor 4
+/// (executor/wire.h).
 namespace treeline {
 namespace {
 
 Result<Observation> serve(const std::string& cgroup_root, const ExecutorOptions& options) {
   Result<Request> request = read_request(kRequestFd);
   if (!request) return tl::unexpected(request.error());
-  Result<Hierarchies> hierarchies =
-      Hierarchies::detect(cgroup_root, "/proc/self/mounts", &request->machine);
+  Result<Hierarchies> hierarchies = Hierarchies::detect(cgroup_root, "/proc/self/mounts", &request->machine);
   if (!hierarchies) return tl::unexpected(hierarchies.error());
   return execute(*hierarchies, request->machine, request->scenario, options);
 }

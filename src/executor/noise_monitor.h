@@ -10,9 +10,9 @@
 
 namespace treeline {
 
-/// How far the outside world kept CPUs from their work: per CPU a thread, SCHED_FIFO where allowed, sleeps until
-/// each next millisecond and records by how much it was late. Its greatest lateness is how late a tick may have
-/// been. With it, /proc/stat before and after. Runs from construction to finish().
+/// How far the outside world kept CPUs from their work: per CPU a thread, SCHED_FIFO where allowed, sleeps
+/// until each next millisecond and records by how much it was late. Its greatest lateness is how late a tick
+/// may have been. With it, /proc/stat before and after. Runs from construction to finish().
 class NoiseMonitor {
  public:
   explicit NoiseMonitor(const std::vector<int>& cpus);

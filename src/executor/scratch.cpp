@@ -19,7 +19,8 @@ constexpr const char* kFullAdvice = "free some space there, or give another fold
 int fill(int fd, int64_t bytes) {
   const std::vector<char> block(256 << 10, 't');
   for (int64_t at = 0; at < bytes; at += static_cast<int64_t>(block.size())) {
-    const auto length = static_cast<size_t>(std::min<int64_t>(static_cast<int64_t>(block.size()), bytes - at));
+    const auto length =
+        static_cast<size_t>(std::min<int64_t>(static_cast<int64_t>(block.size()), bytes - at));
     if (::pwrite(fd, block.data(), length, at) != static_cast<ssize_t>(length)) return errno ? errno : EIO;
   }
   return ::fdatasync(fd) == 0 ? 0 : errno;

@@ -8,8 +8,8 @@
 
 namespace treeline {
 
-/// The run's folder with the files that workers read and write: allocated and on disk for I/O hogs, sparse for
-/// memory hogs of the file kind. Made only if some worker needs one; removed by the destructor.
+/// The run's folder with the files that workers read and write: allocated and on disk for I/O hogs, sparse
+/// for memory hogs of the file kind. Made only if some worker needs one; removed by the destructor.
 class Scratch {
  public:
   static Result<Scratch> create(const std::string& folder, const Scenario& scenario);

@@ -65,8 +65,9 @@ bool write_all(int fd, std::string_view text) {
 bool write_answer(int fd, const Result<Observation>& answer) {
   if (answer) return write_all(fd, "ok\n" + to_json(*answer));
   const Error& error = answer.error();
-  std::string line = fmt::format("error{0}{1}{0}{2}{0}{3}{0}{4}{0}{5}", kSeparator, static_cast<int>(error.kind),
-                                 error.errnum, error.operation, error.path, error.advice);
+  std::string line =
+      fmt::format("error{0}{1}{0}{2}{0}{3}{0}{4}{0}{5}", kSeparator, static_cast<int>(error.kind),
+                  error.errnum, error.operation, error.path, error.advice);
   for (char& c : line) c = c == '\n' ? ' ' : c;
   return write_all(fd, line + "\n");
 }

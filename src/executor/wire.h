@@ -9,8 +9,9 @@
 
 namespace treeline {
 
-/// What passes between a machine and its executor. A request is two lines of JSON, machine facts and scenario, up
-/// to the end of file. An answer is one line, "ok" or an error's fields, then the observation's JSON.
+/// What passes between a machine and its executor. A request is two lines of JSON, machine facts and
+/// scenario, up to the end of file. An answer is one line, "ok" or an error's fields, then the observation's
+/// JSON.
 inline constexpr int kRequestFd = 3;
 inline constexpr int kAnswerFd = 4;
 

@@ -19,8 +19,8 @@ struct WorkerContext {
 /// Monotonic clock in ns.
 int64_t monotonic_ns();
 
-/// The body of a worker process: waits for the start, does its workload, then holds still (keeps its memory and
-/// children) until it is released. Dies with `parent`.
+/// The body of a worker process: waits for the start, does its workload, then holds still (keeps its memory
+/// and children) until it is released. Dies with `parent`.
 [[noreturn]] void run_worker(const Workload& workload, const WorkerContext& context, pid_t parent);
 
 /// Stop was ordered, or the deadline has passed.

@@ -16,7 +16,9 @@ namespace treeline {
 
 namespace {
 
-int64_t ns_of(const timeval& time) { return time.tv_sec * int64_t{1'000'000'000} + time.tv_usec * int64_t{1'000}; }
+int64_t ns_of(const timeval& time) {
+  return time.tv_sec * int64_t{1'000'000'000} + time.tv_usec * int64_t{1'000};
+}
 
 /// "Key:   123 kB" or "Key:\t0-1" in /proc/PID/status.
 std::string_view status_value(const std::string& status, std::string_view key) {
@@ -158,7 +160,8 @@ WorkerObservation WorkerProcess::observe(int64_t start_ns,
     if (killed_by_order_) {
       worker.end = WorkerEnd::Stopped;
     } else {
-      worker.end = WTERMSIG(status_) == SIGKILL && oom_killed(pid_) ? WorkerEnd::OomKilled : WorkerEnd::Killed;
+      worker.end =
+          WTERMSIG(status_) == SIGKILL && oom_killed(pid_) ? WorkerEnd::OomKilled : WorkerEnd::Killed;
     }
   } else if (worker.first_errno != 0) {
     worker.end = WorkerEnd::Failed;

@@ -17,8 +17,8 @@ Fd open_scratch(const IoHog& hog, const std::string& path) {
   return Fd(::open(path.c_str(), access | (hog.direct ? O_DIRECT : 0) | O_CLOEXEC));
 }
 
-/// One block, all the way to the device: the page cache is emptied before a buffered read and written out after a
-/// buffered write.
+/// One block, all the way to the device: the page cache is emptied before a buffered read and written out
+/// after a buffered write.
 bool move_block(const IoHog& hog, int fd, char* buffer, int64_t offset) {
   const auto length = static_cast<size_t>(hog.block_bytes);
   if (hog.direction == IoDirection::Read) {

@@ -33,8 +33,8 @@ char* map_memory(const MemoryHog& hog, const WorkerContext& context) {
   return static_cast<char*>(memory);
 }
 
-/// The order in which chunks are touched. Random: a fixed permutation by a step that shares no divisor with the
-/// number of chunks.
+/// The order in which chunks are touched. Random: a fixed permutation by a step that shares no divisor with
+/// the number of chunks.
 class ChunkOrder {
  public:
   ChunkOrder(TouchOrder order, int64_t chunks) : order_(order), chunks_(chunks) {

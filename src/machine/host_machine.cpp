@@ -18,7 +18,8 @@ namespace treeline {
 
 namespace {
 
-/// Beyond the window: groups to make and remove, workers to start and reap, on a machine that others load too.
+/// Beyond the window: groups to make and remove, workers to start and reap, on a machine that others load
+/// too.
 constexpr auto kAllowance = std::chrono::seconds(30);
 constexpr auto kGrace = std::chrono::seconds(15);
 
@@ -83,7 +84,8 @@ const Hierarchies& HostMachine::hierarchies() const { return impl_->hierarchies;
 
 Result<Observation> HostMachine::run(const Scenario& scenario) {
   if (const std::vector<Fault> faults = unmet(scenario, facts_); !faults.empty()) {
-    return fail(ErrorKind::Unavailable, "run here: the scenario's", faults[0].json_path, 0, faults[0].message);
+    return fail(ErrorKind::Unavailable, "run here: the scenario's", faults[0].json_path, 0,
+                faults[0].message);
   }
   // Owned by this process: whichever of the two is killed, the groups are removed here or by the next sweep.
   const std::string owner = run_group_name(::getpid(), std::to_string(impl_->runs++));

@@ -21,8 +21,8 @@ struct HostOptions {
   std::optional<PlantedFault> fault;
 };
 
-/// This machine's own kernel. Each scenario runs in a child process, treeline-executor, which is ended with all
-/// its workers if it overruns its deadline, and whose cgroups are removed even if it is killed.
+/// This machine's own kernel. Each scenario runs in a child process, treeline-executor, which is ended with
+/// all its workers if it overruns its deadline, and whose cgroups are removed even if it is killed.
 class HostMachine final : public Machine {
  public:
   /// Detects the machine and sweeps what dead Treeline processes have left. Unavailable if nothing can be

@@ -18,8 +18,9 @@ class Machine {
   virtual const MachineFacts& facts() const = 0;
   /// The same scenario gives the same observation, so one rerun settles a doubt.
   virtual bool deterministic() const = 0;
-  /// Runs the scenario to its end and leaves nothing behind. Errors: Unavailable if the machine cannot run this
-  /// scenario (unmet() in model/rules.h says why), Infrastructure if the run itself failed. Never a verdict.
+  /// Runs the scenario to its end and leaves nothing behind. Errors: Unavailable if the machine cannot run
+  /// this scenario (unmet() in model/rules.h says why), Infrastructure if the run itself failed. Never a
+  /// verdict.
   virtual Result<Observation> run(const Scenario& scenario) = 0;
 };
 

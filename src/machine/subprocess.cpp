@@ -99,8 +99,7 @@ Result<SubprocessResult> run_subprocess(const std::vector<std::string>& command,
   down->read.reset();
   up->write.reset();
   SubprocessResult result;
-  result.timed_out =
-      !converse(down->write, up->read, request, result.answer, Clock::now() + deadline);
+  result.timed_out = !converse(down->write, up->read, request, result.answer, Clock::now() + deadline);
   if (result.timed_out) ::kill(child, SIGTERM);
   if (!reap(child, result.status, Clock::now() + grace)) {
     ::kill(child, SIGKILL);

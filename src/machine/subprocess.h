@@ -17,8 +17,9 @@ struct SubprocessResult {
   std::string answer;
 };
 
-/// Runs a program with `request` on its descriptor 3 and collects its descriptor 4; both are otherwise closed, and
-/// stdin is /dev/null. At the deadline it gets SIGTERM, then, after `grace`, SIGKILL. Never leaves the child.
+/// Runs a program with `request` on its descriptor 3 and collects its descriptor 4; both are otherwise
+/// closed, and stdin is /dev/null. At the deadline it gets SIGTERM, then, after `grace`, SIGKILL. Never
+/// leaves the child.
 Result<SubprocessResult> run_subprocess(const std::vector<std::string>& command, const std::string& request,
                                         std::chrono::milliseconds deadline, std::chrono::milliseconds grace);
 

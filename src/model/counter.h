@@ -39,10 +39,10 @@ enum class Counter : uint8_t {
 struct CounterFile {
   std::string_view file;  ///< Empty: this version does not offer the counter.
   /// Empty: the file is one number or one word. Else the first word of the line that holds the number; or,
-  /// where lines begin with a device ("254:0 Read 4096"), its second word, summed over all devices; or, with a
-  /// final '=', a field of such lines ("254:0 rbytes=4096"), summed likewise.
+  /// where lines begin with a device ("254:0 Read 4096"), its second word, summed over all devices; or, with
+  /// a final '=', a field of such lines ("254:0 rbytes=4096"), summed likewise.
   std::string_view key;
-  int64_t scale = 1;      ///< Multiplies the text's number to get the counter's unit.
+  int64_t scale = 1;  ///< Multiplies the text's number to get the counter's unit.
 };
 
 struct CounterInfo {

@@ -11,8 +11,8 @@ namespace {
 
 /// Columns that a terminal needs for UTF-8 text in which every code point is one column wide.
 size_t columns(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(),
-                                           [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 struct Line {
@@ -48,7 +48,8 @@ class Drawing {
     const std::vector<NodeId> children = scenario_.tree.children(node);
     for (const Worker& worker : scenario_.workers) {
       if (worker.node == node) {
-        lines_.push_back({lead_below + (children.empty() ? "  " : "│ ") + "• " + describe(worker.workload), ""});
+        lines_.push_back(
+            {lead_below + (children.empty() ? "  " : "│ ") + "• " + describe(worker.workload), ""});
       }
     }
     for (const NodeId child : children) {

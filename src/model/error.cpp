@@ -11,7 +11,9 @@ std::string to_string(const Error& error) {
   if (!error.path.empty()) text += fmt::format(" {}", error.path);
   if (error.errnum != 0) {
     const char* name = strerrorname_np(error.errnum);
-    text += fmt::format(": {} ({})", strerrordesc_np(error.errnum), name ? name : "unknown");
+    const char* description = strerrordesc_np(error.errnum);
+    text += name && description ? fmt::format(": {} ({})", description, name)
+                                : fmt::format(": unknown error {}", error.errnum);
   }
   if (!error.advice.empty()) text += fmt::format(": {}", error.advice);
   return text;

@@ -7,8 +7,8 @@ namespace treeline {
 
 /// What went wrong, seen from the person who has to act on it. It selects the exit code.
 enum class ErrorKind {
-  InvalidInput,    ///< A file, option or value that the user gave. Exit code 2.
-  Unavailable,     ///< This machine cannot do it: no privilege, a controller or program missing. Exit code 77.
+  InvalidInput,  ///< A file, option or value that the user gave. Exit code 2.
+  Unavailable,   ///< This machine cannot do it: no privilege, a controller or program missing. Exit code 77.
   Infrastructure,  ///< The harness failed: ENOSPC, a lost child, a full pipe. Never a verdict. Exit code 99.
 };
 
@@ -44,8 +44,7 @@ int exit_code_of(ErrorKind kind);
 
 inline tl::unexpected<Error> fail(ErrorKind kind, std::string operation, std::string path, int errnum = 0,
                                   std::string advice = {}) {
-  return tl::unexpected<Error>(
-      Error{kind, std::move(operation), std::move(path), errnum, std::move(advice)});
+  return tl::unexpected<Error>(Error{kind, std::move(operation), std::move(path), errnum, std::move(advice)});
 }
 
 }  // namespace treeline

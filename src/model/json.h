@@ -10,10 +10,10 @@
 #include "model/verdict.h"
 
 /// JSON both ways. Writing is canonical: the same value always gives the same bytes (fixed key order; absent
-/// optionals left out). Reading is strict: unknown or missing keys, wrong types, numbers out of range, illegal
-/// or duplicate names, cyclic or too deep trees, input over kMaxJsonBytes are refused as InvalidInput, with the
-/// JSON path of the fault in Error::path ("/tree/2/limits/cpu.max/period_us"). A Scenario that was read is
-/// valid in the sense of validate().
+/// optionals left out). Reading is strict: unknown or missing keys, wrong types, numbers out of range,
+/// illegal or duplicate names, cyclic or too deep trees, input over kMaxJsonBytes are refused as
+/// InvalidInput, with the JSON path of the fault in Error::path ("/tree/2/limits/cpu.max/period_us"). A
+/// Scenario that was read is valid in the sense of validate().
 namespace treeline {
 
 inline constexpr size_t kMaxJsonBytes = 256u << 20;

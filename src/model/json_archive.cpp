@@ -14,20 +14,52 @@ constexpr int kMaxNesting = 16;
 class Watch {
  public:
   bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
+    using Event = Json::parse_event_t;
     if (depth > kMaxNesting) throw Refusal{"/", fmt::format("nested deeper than {} levels", kMaxNesting)};
-    const auto level = static_cast<size_t>(depth);
-    if (event == Json::parse_event_t::object_start) {
-      keys_.resize(level + 1);
-      keys_[level].clear();
-    } else if (event == Json::parse_event_t::key && level >= 1) {
-      const auto& name = parsed.get_ref<const std::string&>();
-      if (!keys_[level - 1].insert(name).second) throw Refusal{"/…/" + name, "stands twice in one object"};
+    switch (event) {
+      case Event::object_start:
+      case Event::array_start:
+        count_element();
+        open_.push_back({event == Event::array_start, -1, "", {}});
+        break;
+      case Event::object_end:
+      case Event::array_end:
+        open_.pop_back();
+        break;
+      case Event::key:
+        open_.back().key = parsed.get_ref<const std::string&>();
+        if (!open_.back().keys.insert(open_.back().key).second) {
+          throw Refusal{path(), "stands twice in one object"};
+        }
+        break;
+      case Event::value:
+        count_element();
+        break;
     }
     return true;
   }
 
  private:
-  std::vector<std::set<std::string>> keys_;
+  struct Container {
+    bool is_array;
+    int index;  ///< Of the element that is being read.
+    std::string key;
+    std::set<std::string> keys;
+  };
+
+  void count_element() {
+    if (!open_.empty()) ++open_.back().index;
+  }
+
+  std::string path() const {
+    std::string text;
+    for (const Container& container : open_) {
+      text += "/" + (container.is_array ? std::to_string(container.index) : container.key);
+    }
+    return text;
+  }
+
+  std::vector<Container> open_;
 };
 
 }  // namespace

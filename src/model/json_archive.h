@@ -37,7 +37,9 @@ class Writer;
 class Reader;
 
 template <typename T>
-concept HasFields = requires(Writer& writer, T& value) { fields(writer, value); };
+concept HasFields = requires(Writer& writer, T& value) {
+  fields(writer, value);
+};
 
 class Writer {
  public:

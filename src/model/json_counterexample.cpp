@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <fstream>
 #include <sstream>
+#include <tuple>
 
 #include "model/json.h"
 #include "model/json_fields.h"
@@ -55,6 +56,19 @@ void signature_fields(Archive& archive, Signature& signature) {
   archive.field("mode", signature.mode);
 }
 
+void refuse_other(const Scenario& scenario, const Observation& observation) {
+  const std::array<std::tuple<const char*, size_t, size_t>, 4> lists{
+      {{"nodes", observation.nodes.size(), scenario.tree.nodes.size()},
+       {"workers", observation.workers.size(), scenario.workers.size()},
+       {"actions", observation.actions.size(), scenario.actions.size()},
+       {"probes", observation.probes.size(), scenario.probes.size()}}};
+  for (const auto& [name, seen, expected] : lists) {
+    if (seen == expected) continue;
+    throw Refusal{std::string("/observation/") + name,
+                  "has " + std::to_string(seen) + ", the scenario " + std::to_string(expected)};
+  }
+}
+
 template <typename Archive>
 void fields(Archive& archive, Counterexample& example) {
   int schema = kSchemaVersion;
@@ -81,6 +95,7 @@ void fields(Archive& archive, Counterexample& example) {
         throw Refusal{"/verdict/findings/" + std::to_string(i) + "/node", "there is no such node"};
       }
     }
+    if (example.observation) refuse_other(example.scenario, *example.observation);
   }
 }
 
@@ -106,9 +121,10 @@ Result<Counterexample> counterexample_from_file(const std::string& path) {
   constexpr const char* kAdvice = "give a scenario or counterexample file that treeline wrote";
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(ErrorKind::InvalidInput, "open", path, errno, kAdvice);
+  errno = 0;
   std::ostringstream content;
   content << file.rdbuf();
-  if (!file || content.fail()) return fail(ErrorKind::InvalidInput, "read", path, errno, kAdvice);
+  if (errno != 0) return fail(ErrorKind::InvalidInput, "read", path, errno, kAdvice);
   const std::string text = std::move(content).str();
   bool bare_scenario = false;
   try {
@@ -117,13 +133,12 @@ Result<Counterexample> counterexample_from_file(const std::string& path) {
   } catch (const Refusal&) {
     // Reported below, with its path.
   }
-  Result<Counterexample> result =
-      bare_scenario ? scenario_from_json(text).map([](Scenario scenario) {
-        Counterexample example;
-        example.scenario = std::move(scenario);
-        return example;
-      })
-                    : counterexample_from_json(text);
+  Result<Counterexample> result = bare_scenario ? scenario_from_json(text).map([](Scenario scenario) {
+    Counterexample example;
+    example.scenario = std::move(scenario);
+    return example;
+  })
+                                                : counterexample_from_json(text);
   if (!result) result.error().path = path + " at " + result.error().path;
   return result;
 }

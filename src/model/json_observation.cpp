@@ -69,7 +69,8 @@ void archive_controllers(Archive& archive, MachineFacts& facts) {
   if constexpr (Archive::kReads) {
     for (const auto& [controller, version] : versions) {
       if (version != kVersions[0] && version != kVersions[1]) {
-        throw Refusal{archive.path() + "/controllers", "versions are \"v1\" and \"v2\""};
+        throw Refusal{archive.path() + "/controllers/" + std::string(controller_name(controller)),
+                      "versions are \"v1\" and \"v2\""};
       }
       facts.controllers[controller] = version == kVersions[0] ? CgroupVersion::V1 : CgroupVersion::V2;
     }
@@ -82,8 +83,8 @@ void archive_knobs(Archive& archive, std::set<Knob>& knobs) {
   for (const Knob knob : knobs) names.emplace_back(knob_info(knob).name);
   archive.field("knobs", names);
   if constexpr (Archive::kReads) {
-    for (const std::string& name : names) {
-      knobs.insert(json_detail::knob_from_json(name, archive.path() + "/knobs"));
+    for (size_t i = 0; i < names.size(); ++i) {
+      knobs.insert(json_detail::knob_from_json(names[i], archive.path() + "/knobs/" + std::to_string(i)));
     }
   }
 }
@@ -221,7 +222,11 @@ void observation_fields(Archive& archive, Observation& observation) {
 }
 
 void fields(Writer& archive, MachineFacts& value) { facts_fields(archive, value); }
-void fields(Reader& archive, MachineFacts& value) { facts_fields(archive, value); }
+void fields(Reader& archive, MachineFacts& value) {
+  facts_fields(archive, value);
+  if (value.hz < 1) throw Refusal{archive.path() + "/hz", "must be positive"};  // both are divided by
+  if (value.page_size < 1) throw Refusal{archive.path() + "/page_size", "must be positive"};
+}
 void fields(Writer& archive, Observation& value) { observation_fields(archive, value); }
 void fields(Reader& archive, Observation& value) { observation_fields(archive, value); }
 

@@ -15,7 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 3> kMemoryKinds{"anonymous", "file", "shared"};
 constexpr std::array<std::string_view, 3> kTouchOrders{"forward", "backward", "random"};
 constexpr std::array<std::string_view, 2> kIoDirections{"read", "write"};
-constexpr std::array<std::string_view, 5> kStrategies{"leaves_only", "all_nodes", "random", "depth", "custom"};
+constexpr std::array<std::string_view, 5> kStrategies{"leaves_only", "all_nodes", "random", "depth",
+                                                      "custom"};
 constexpr std::array<std::string_view, 2> kActions{"freeze", "thaw"};
 
 Json number_or_max(const std::optional<int64_t>& value) { return value ? Json(*value) : Json("max"); }
@@ -228,8 +229,11 @@ template <typename Archive>
 void scenario_fields(Archive& archive, Scenario& scenario) {
   int schema = kSchemaVersion;
   archive.field("schema", schema);
-  if (schema != kSchemaVersion) {
-    throw Refusal{"/schema", "this treeline reads schema " + std::to_string(kSchemaVersion) + " only"};
+  if constexpr (Archive::kReads) {
+    if (schema != kSchemaVersion) {
+      throw Refusal{archive.path() + "/schema",
+                    "this treeline reads schema " + std::to_string(kSchemaVersion) + " only"};
+    }
   }
   archive.field("tree", scenario.tree.nodes);
   archive.with_default("strategy", scenario.strategy);

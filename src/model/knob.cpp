@@ -13,8 +13,10 @@ namespace treeline {
 
 namespace {
 
-/// mm/page_counter.c: PAGE_COUNTER_MAX pages, as v1 prints an absent limit.
-constexpr int64_t kV1UnlimitedBytes = INT64_MAX / 4096 * 4096;
+/// mm/page_counter.c: PAGE_COUNTER_MAX pages, as v1 prints an absent limit and everything above it.
+int64_t v1_unlimited_bytes(const KnobContext& context) {
+  return INT64_MAX / context.page_size * context.page_size;
+}
 /// kernel/sched/sched.h: WEIGHT_IDLEPRIO, the shares of a cpu.idle group (sched_group_set_idle).
 constexpr int64_t kIdleShares = 3;
 
@@ -38,9 +40,10 @@ std::vector<KnobWrite> encode_memory_v1(const KnobInfo& info, const Amount& amou
   if (info.knob == Knob::MemorySwapMax && bytes) {
     const std::optional<int64_t> memory = amount(limits, Knob::MemoryMax);
     if (!memory) return {};  // memsw below an unlimited memory.limit would be refused
-    bytes = *memory / context.page_size * context.page_size + *bytes;
+    const int64_t below = *memory / context.page_size * context.page_size;
+    bytes = std::min(v1_unlimited_bytes(context) - below, *bytes) + below;
   }
-  if (!bytes) return {make_write(info, info.v1_files[0], "-1", std::to_string(kV1UnlimitedBytes))};
+  if (!bytes) return {make_write(info, info.v1_files[0], "-1", std::to_string(v1_unlimited_bytes(context)))};
   return {make_write(info, info.v1_files[0], std::to_string(*bytes),
                      std::to_string(round_for(info, *bytes, context)))};
 }
@@ -132,12 +135,13 @@ std::string_view device_line(std::string_view text, const std::string& device) {
   return {};
 }
 
-std::optional<std::string> out_of_range(const KnobInfo& info, const std::optional<int64_t>& value) {
+std::optional<Illegality> out_of_range(const KnobInfo& info, const std::optional<int64_t>& value) {
   if (!value) {
-    return info.unlimited_allowed ? std::nullopt : std::optional<std::string>("\"max\" is not legal here");
+    if (info.unlimited_allowed) return std::nullopt;
+    return Illegality{"", "\"max\" is not legal here"};
   }
   if (*value >= info.min && *value <= info.max) return std::nullopt;
-  return fmt::format("{} is outside {} … {}", *value, info.min, info.max);
+  return Illegality{"", fmt::format("{} is outside {} … {}", *value, info.min, info.max)};
 }
 
 }  // namespace
@@ -172,48 +176,73 @@ std::string normalize_readback(const KnobWrite& write, std::string_view text, co
   return std::string(trimmed(text));
 }
 
-std::optional<std::string> why_illegal(Knob knob, const KnobValue& value) {
-  const KnobInfo& info = knob_info(knob);
-  switch (info.type) {
+namespace {
+
+std::optional<Illegality> why_illegal(const KnobInfo& info, const CpuBandwidth& bandwidth) {
+  if (bandwidth.period_us < kMinPeriodUs || bandwidth.period_us > kMaxPeriodUs) {
+    return Illegality{"/period_us",
+                      fmt::format("{} is outside {} … {}", bandwidth.period_us, kMinPeriodUs, kMaxPeriodUs)};
+  }
+  auto why = out_of_range(info, bandwidth.quota_us);
+  if (why) why->json_path = "/quota_us";
+  return why;
+}
+
+std::optional<Illegality> why_illegal(const KnobInfo& info, const IdSet& set) {
+  if (set.ids.empty()) return Illegality{"", "must not be empty"};
+  if (!std::is_sorted(set.ids.begin(), set.ids.end(), std::less_equal<>())) {
+    return Illegality{"", "must be sorted and unique"};
+  }
+  if (set.ids.front() < info.min || set.ids.back() > info.max)
+    return Illegality{"", "has an id out of range"};
+  return std::nullopt;
+}
+
+std::optional<Illegality> why_illegal(const KnobInfo& info, const IoRates& rates) {
+  const std::array<std::pair<const char*, const std::optional<int64_t>*>, 4> fields{
+      {{"/read_bytes", &rates.read_bytes},
+       {"/write_bytes", &rates.write_bytes},
+       {"/read_ops", &rates.read_ops},
+       {"/write_ops", &rates.write_ops}}};
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const auto& [path, rate] = fields[i];
+    auto why = out_of_range(info, *rate);
+    // Operations per second are 32 bit wide: block/blk-throttle.c, tg_set_conf_uint.
+    const bool counts_operations = i >= 2;
+    if (counts_operations && *rate && (**rate < 1 || **rate >= UINT32_MAX)) {
+      why = Illegality{"", fmt::format("{} is outside 1 … {}", **rate, UINT32_MAX - 1)};
+    }
+    if (why) return Illegality{path, why->message};
+  }
+  return std::nullopt;
+}
+
+std::optional<Illegality> why_illegal(const KnobInfo& info, const Amount& number) {
+  return out_of_range(info, number.value);
+}
+
+}  // namespace
+
+size_t value_index(KnobType type) {
+  switch (type) {
+    case KnobType::Bandwidth:
+      return 1;
+    case KnobType::IdSet:
+      return 2;
+    case KnobType::IoRates:
+      return 3;
     case KnobType::Amount:
     case KnobType::Flag:
-    case KnobType::Partition: {
-      const auto* number = std::get_if<Amount>(&value);
-      return number ? out_of_range(info, number->value) : std::optional<std::string>("must be a number");
-    }
-    case KnobType::Bandwidth: {
-      const auto* bandwidth = std::get_if<CpuBandwidth>(&value);
-      if (!bandwidth) return "must be a quota and a period";
-      if (bandwidth->period_us < kMinPeriodUs || bandwidth->period_us > kMaxPeriodUs) {
-        return fmt::format("period {} us is outside {} … {}", bandwidth->period_us, kMinPeriodUs,
-                           kMaxPeriodUs);
-      }
-      return out_of_range(info, bandwidth->quota_us);
-    }
-    case KnobType::IdSet: {
-      const auto* set = std::get_if<IdSet>(&value);
-      if (!set) return "must be a list of ids";
-      if (set->ids.empty()) return "must not be empty";
-      if (!std::is_sorted(set->ids.begin(), set->ids.end(), std::less_equal<>())) {
-        return "must be sorted and unique";
-      }
-      if (set->ids.front() < info.min || set->ids.back() > info.max) return "has an id out of range";
-      return std::nullopt;
-    }
-    case KnobType::IoRates: {
-      const auto* rates = std::get_if<IoRates>(&value);
-      if (!rates) return "must be rates";
-      for (const auto& rate : {rates->read_bytes, rates->write_bytes}) {
-        if (auto why = out_of_range(info, rate)) return why;
-      }
-      // Operations per second are 32 bit wide: block/blk-throttle.c, tg_set_conf_uint.
-      for (const auto& rate : {rates->read_ops, rates->write_ops}) {
-        if (rate && (*rate < 1 || *rate >= UINT32_MAX)) return fmt::format("{} is outside 1 … 2^32-2", *rate);
-      }
-      return std::nullopt;
-    }
+    case KnobType::Partition:
+      break;
   }
-  return "has an unknown type";
+  return 0;
+}
+
+std::optional<Illegality> why_illegal(Knob knob, const KnobValue& value) {
+  const KnobInfo& info = knob_info(knob);
+  if (value.index() != value_index(info.type)) return Illegality{"", "is of another type than the knob"};
+  return std::visit([&](const auto& typed) { return why_illegal(info, typed); }, value);
 }
 
 int64_t shares_from_weight(int64_t weight) { return (weight * 1024 + 50) / 100; }
@@ -237,6 +266,7 @@ Result<IdSet> parse_id_set(std::string_view text) {
   };
   IdSet set;
   std::string_view rest = trimmed(text);
+  if (rest.ends_with(',')) return refuse();
   while (!rest.empty()) {
     const std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));

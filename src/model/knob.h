@@ -141,9 +141,19 @@ std::vector<KnobWrite> encode_all(const Limits& limits, const KnobContext& conte
 /// for io files only the line of `context.device`; no line reads as "").
 std::string normalize_readback(const KnobWrite& write, std::string_view text, const KnobContext& context);
 
+/// Index in KnobValue of the alternative that a knob of this type takes.
+size_t value_index(KnobType type);
+
+/// What is wrong with a knob's value, and where in its JSON: "" or the field's path, such as "/period_us".
+struct Illegality {
+  std::string json_path;
+  std::string message;
+  bool operator==(const Illegality&) const = default;
+};
+
 /// Why `value` is no legal value of `knob` on its own; nullopt if it is. Rules that involve other knobs
 /// or nodes are in model/rules.h.
-std::optional<std::string> why_illegal(Knob knob, const KnobValue& value);
+std::optional<Illegality> why_illegal(Knob knob, const KnobValue& value);
 
 /// cpu.weight as the scheduler's shares: kernel/sched/sched.h, sched_weight_from_cgroup().
 int64_t shares_from_weight(int64_t weight);

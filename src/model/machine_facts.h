@@ -11,24 +11,24 @@
 
 namespace treeline {
 
-/// The machine that a scenario runs on: what generators may use, what bounds rest on, and the fingerprint that a
-/// report shows. Detected by cgroup/detect.h.
+/// The machine that a scenario runs on: what generators may use, what bounds rest on, and the fingerprint
+/// that a report shows. Detected by cgroup/detect.h.
 struct MachineFacts {
   std::string kernel_release;
   std::string libcgroup_version;
   std::string mode;  ///< "v1", "v2" or "hybrid"
   int64_t hz = 250;  ///< CONFIG_HZ, or measured where the configuration cannot be read.
   int64_t page_size = 4096;
-  std::vector<int> cpus;      ///< Online CPUs that workers may use.
-  std::vector<int> mems;      ///< NUMA nodes that workers may use.
-  int64_t memory_bytes = 0;   ///< MemAvailable when detected.
-  int64_t swap_bytes = 0;     ///< SwapTotal.
+  std::vector<int> cpus;         ///< Online CPUs that workers may use.
+  std::vector<int> mems;         ///< NUMA nodes that workers may use.
+  int64_t memory_bytes = 0;      ///< MemAvailable when detected.
+  int64_t swap_bytes = 0;        ///< SwapTotal.
   int64_t cfs_slice_us = 5'000;  ///< sched_cfs_bandwidth_slice_us
-  int64_t base_slice_ns = 0;  ///< Scheduler's base slice: debugfs, else the default for this CPU count.
-  std::string device;         ///< "major:minor" of the block device below the scratch folder; "" if none.
+  int64_t base_slice_ns = 0;     ///< Scheduler's base slice: debugfs, else the default for this CPU count.
+  std::string device;            ///< "major:minor" of the block device below the scratch folder; "" if none.
   std::map<Controller, CgroupVersion> controllers;  ///< Absent: not mounted, or not writable.
   std::map<Controller, std::string> mount_flags;
-  std::set<Knob> knobs;       ///< Knobs whose files exist in a child cgroup.
+  std::set<Knob> knobs;                       ///< Knobs whose files exist in a child cgroup.
   std::map<std::string, std::string> config;  ///< Kernel configuration facts: "CFS_BANDWIDTH": "y".
   bool operator==(const MachineFacts&) const = default;
 

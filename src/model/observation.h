@@ -22,24 +22,24 @@ struct Sample {
 struct Readback {
   Knob knob = Knob::CpuMax;
   std::string file;
-  std::string read;       ///< Normalized text (model/knob.h); "" if unreadable.
+  std::string read;  ///< Normalized text (model/knob.h); "" if unreadable.
   int write_errno = 0;
   bool operator==(const Readback&) const = default;
 };
 
 struct NodeObservation {
   std::vector<Readback> readbacks;
-  Counters before;  ///< After the tree was set up, before any worker was attached.
-  Counters after;   ///< After all workers have stopped or been held still: see Observation::final_at_ns.
-  Counters drained; ///< After every worker has exited and been reaped (charges gone away).
+  Counters before;   ///< After the tree was set up, before any worker was attached.
+  Counters after;    ///< After all workers have stopped or been held still: see Observation::final_at_ns.
+  Counters drained;  ///< After every worker has exited and been reaped (charges gone away).
   std::vector<Sample> series;
   bool operator==(const NodeObservation&) const = default;
 };
 
 struct ProbeObservation {
-  int write_errno = 0;     ///< 0 if the kernel took the write. The first refusal where a knob is several files.
-  std::string read_before; ///< Texts of the knob's files joined by ' '.
-  std::string read_after;  ///< The same after the probe's write (before the old value is put back).
+  int write_errno = 0;  ///< 0 if the kernel took the write. The first refusal where a knob is several files.
+  std::string read_before;  ///< Texts of the knob's files joined by ' '.
+  std::string read_after;   ///< The same after the probe's write (before the old value is put back).
   bool operator==(const ProbeObservation&) const = default;
 };
 
@@ -55,25 +55,25 @@ enum class WorkerEnd : uint8_t {
 /// A worker's own account of itself: witnesses that do not come from cgroup files.
 struct WorkerSample {
   int64_t at_ns = 0;
-  int64_t cpu_ns = 0;      ///< Of all its threads, by CLOCK_PROCESS_CPUTIME_ID or /proc/PID/stat + children.
-  int64_t progress = 0;    ///< Loop iterations, pages touched, blocks moved or forks tried.
-  int64_t rss_bytes = 0;   ///< /proc/PID/status: VmRSS.
+  int64_t cpu_ns = 0;     ///< Of all its threads, by CLOCK_PROCESS_CPUTIME_ID or /proc/PID/stat + children.
+  int64_t progress = 0;   ///< Loop iterations, pages touched, blocks moved or forks tried.
+  int64_t rss_bytes = 0;  ///< /proc/PID/status: VmRSS.
   bool operator==(const WorkerSample&) const = default;
 };
 
 struct WorkerObservation {
   WorkerEnd end = WorkerEnd::NotStarted;
-  int exit_status = 0;       ///< As from waitpid.
+  int exit_status = 0;  ///< As from waitpid.
   int first_errno = 0;
-  std::string first_error;   ///< The operation that failed.
-  int64_t started_ns = 0;    ///< First instruction after the common start.
-  int64_t settled_ns = -1;   ///< When it settled; -1: never.
-  bool held_still = false;   ///< It had stopped, or was dead, when NodeObservation::after was read.
-  int64_t ended_ns = 0;      ///< When it was reaped.
-  int64_t user_ns = 0;       ///< rusage from wait4, children included.
+  std::string first_error;  ///< The operation that failed.
+  int64_t started_ns = 0;   ///< First instruction after the common start.
+  int64_t settled_ns = -1;  ///< When it settled; -1: never.
+  bool held_still = false;  ///< It had stopped, or was dead, when NodeObservation::after was read.
+  int64_t ended_ns = 0;     ///< When it was reaped.
+  int64_t user_ns = 0;      ///< rusage from wait4, children included.
   int64_t system_ns = 0;
   int64_t attached_cpu_ns = 0;  ///< CPU time that it had used, blocked, when it was attached.
-  int64_t cpu_clock_ns = 0;  ///< Its CPU clock when NodeObservation::after was read (children excluded).
+  int64_t cpu_clock_ns = 0;     ///< Its CPU clock when NodeObservation::after was read (children excluded).
   int64_t progress = 0;
   int64_t bytes_touched = 0;
   int64_t bytes_moved = 0;
@@ -119,7 +119,8 @@ struct KernelHealth {
   int64_t taint_before = 0;
   int64_t taint_after = 0;
   bool log_readable = false;
-  std::vector<std::string> log;  ///< New kernel log lines of the run, without time stamps, OOM reports included.
+  std::vector<std::string>
+      log;  ///< New kernel log lines of the run, without time stamps, OOM reports included.
   bool operator==(const KernelHealth&) const = default;
 };
 
@@ -131,7 +132,7 @@ struct Observation {
   int64_t window_ns = 0;        ///< From the common start to the stop order.
   int64_t overhead_ns = 0;      ///< Wall time of the run outside that window.
   bool noise_is_realtime = false;  ///< The noise monitors got SCHED_FIFO.
-  int running_tasks = 0;        ///< Most runnable tasks on the host seen in the window (/proc/loadavg).
+  int running_tasks = 0;           ///< Most runnable tasks on the host seen in the window (/proc/loadavg).
   std::vector<NodeObservation> nodes;
   std::vector<WorkerObservation> workers;
   std::vector<ActionObservation> actions;

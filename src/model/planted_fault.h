@@ -12,32 +12,32 @@ namespace treeline {
 /// the scenario says, while the read-back still shows the scenario's value (unless the defect is in the
 /// read-back). It proves that an invariant can fail. Never on in a real run.
 enum class PlantedFault : uint8_t {
-  CpuMaxDeepUnset,         ///< cpu.max of a node at depth ≥ 2 is not enforced.
-  CpuQuotaHigh,            ///< The quota enforced is 1.3 × the one written.
-  CpuQuotaLow,             ///< The quota enforced is 0.5 × the one written.
-  CpuWeightsSwapped,       ///< The first two siblings that carry weights have each other's.
-  CpuUsageUnderReported,   ///< cpu.max is not enforced and the reported usage is cut to what it would allow.
-  CpuUsageLeaks,           ///< A parent's usage lacks that of its last child.
-  CpusetGrandchildUnset,   ///< cpuset.cpus of a node at depth ≥ 2 is not enforced.
-  MemoryAncestorUnset,     ///< memory.max of a node that has children is not enforced.
-  MemoryOomSpurious,       ///< memory.max enforced is half of the one written.
-  MemoryOomMisattributed,  ///< The OOM kill is counted at the victim's parent instead.
-  MemoryUsageLeaks,        ///< A parent's memory lacks that of its last child.
-  MemoryUnderReported,     ///< Every node's memory usage and peak is reported at half.
-  MemoryChargeStays,       ///< After exit, 4 MiB of the peak stay charged.
-  PidsOffByOne,            ///< pids.max enforced is one too high.
-  PidsUsageLeaks,          ///< A parent's pids.current lacks that of its last child.
-  AttachedToParent,        ///< Workers of the deepest nodes are attached to the node's parent.
-  IoLimitUnset,            ///< io.max is not enforced.
-  FreezerGrandchildMissed, ///< Workers two levels below a frozen node go on.
-  ReadbackWrong,           ///< cpu.weight reads back one too high.
-  RefusalMissing,          ///< A write that must be refused is taken.
-  KernelWarns,             ///< Any run with a cpu.max logs a WARNING and taints the kernel.
+  CpuMaxDeepUnset,          ///< cpu.max of a node at depth ≥ 2 is not enforced.
+  CpuQuotaHigh,             ///< The quota enforced is 1.3 × the one written.
+  CpuQuotaLow,              ///< The quota enforced is 0.5 × the one written.
+  CpuWeightsSwapped,        ///< The first two siblings that carry weights have each other's.
+  CpuUsageUnderReported,    ///< cpu.max is not enforced and the reported usage is cut to what it would allow.
+  CpuUsageLeaks,            ///< A parent's usage lacks that of its last child.
+  CpusetGrandchildUnset,    ///< cpuset.cpus of a node at depth ≥ 2 is not enforced.
+  MemoryAncestorUnset,      ///< memory.max of a node that has children is not enforced.
+  MemoryOomSpurious,        ///< memory.max enforced is half of the one written.
+  MemoryOomMisattributed,   ///< The OOM kill is counted at the victim's parent instead.
+  MemoryUsageLeaks,         ///< A parent's memory lacks that of its last child.
+  MemoryUnderReported,      ///< Every node's memory usage and peak is reported at half.
+  MemoryChargeStays,        ///< After exit, 4 MiB of the peak stay charged.
+  PidsOffByOne,             ///< pids.max enforced is one too high.
+  PidsUsageLeaks,           ///< A parent's pids.current lacks that of its last child.
+  AttachedToParent,         ///< Workers of the deepest nodes are attached to the node's parent.
+  IoLimitUnset,             ///< io.max is not enforced.
+  FreezerGrandchildMissed,  ///< Workers two levels below a frozen node go on.
+  ReadbackWrong,            ///< cpu.weight reads back one too high.
+  RefusalMissing,           ///< A write that must be refused is taken.
+  KernelWarns,              ///< Any run with a cpu.max logs a WARNING and taints the kernel.
 };
 
 struct PlantedFaultInfo {
   PlantedFault fault;
-  std::string_view name;       ///< "cpu-max-deep-unset": for the command line and JSON.
+  std::string_view name;  ///< "cpu-max-deep-unset": for the command line and JSON.
   std::string_view summary;
   std::string_view property;   ///< The generator's property that is searched for it.
   std::string_view invariant;  ///< The invariant that must catch it.

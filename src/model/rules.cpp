@@ -10,9 +10,9 @@ namespace treeline {
 
 namespace {
 
-constexpr int64_t kMinRuntimeUs = 1'000;         // core.c: min_cfs_quota_period
+constexpr int64_t kMinRuntimeUs = 1'000;                   // core.c: min_cfs_quota_period
 constexpr int64_t kMaxRuntimeUs = (int64_t{1} << 44) - 1;  // core.c: max_cfs_runtime, MAX_BW in us
-constexpr int64_t kPidsMax = 4'194'305;          // pids.c: PIDS_MAX = PID_MAX_LIMIT + 1
+constexpr int64_t kPidsMax = 4'194'305;                    // pids.c: PIDS_MAX = PID_MAX_LIMIT + 1
 
 /// A group's bandwidth as the scheduler holds it.
 struct Bandwidth {
@@ -104,9 +104,9 @@ bool includes(const IdSet& whole, const IdSet& part) {
   return std::includes(whole.ids.begin(), whole.ids.end(), part.ids.begin(), part.ids.end());
 }
 
-/// cpuset1_validate_change, in its order: children must fit (EBUSY), then the parent (EACCES); before both, CPUs
-/// that the machine does not have (EINVAL). On v1 the executor gives every node its effective set, so that it is
-/// the effective set with which the kernel compares.
+/// cpuset1_validate_change, in its order: children must fit (EBUSY), then the parent (EACCES); before both,
+/// CPUs that the machine does not have (EINVAL). On v1 the executor gives every node its effective set, so
+/// that it is the effective set with which the kernel compares.
 int set_ids(const Tree& tree, NodeId node, Knob knob, const IdSet& value, const MachineFacts& machine) {
   const std::vector<int>& all = knob == Knob::CpusetCpus ? machine.cpus : machine.mems;
   const auto effective = knob == Knob::CpusetCpus ? effective_cpus : effective_mems;
@@ -168,14 +168,14 @@ int expected_errno(const Tree& tree, NodeId node, Knob knob, const KnobValue& va
 
 namespace {
 
-/// Replays the executor's writes, parents first, each node's knobs in the table's order, on the reference rules.
+/// Replays the executor's writes, parents first, each node's knobs in the table's order, on the reference
+/// rules.
 void check_limits(const Scenario& scenario, const MachineFacts& machine, std::vector<Fault>& faults) {
   Tree so_far = scenario.tree;
   for (Node& node : so_far.nodes) {
     // cpusets are given to the groups as they are made, all at once.
-    std::erase_if(node.limits, [](const auto& limit) {
-      return knob_info(limit.first).controller != Controller::Cpuset;
-    });
+    std::erase_if(node.limits,
+                  [](const auto& limit) { return knob_info(limit.first).controller != Controller::Cpuset; });
   }
   for (NodeId id = 0; id < scenario.tree.size(); ++id) {
     for (const auto& [knob, value] : scenario.tree[id].limits) {

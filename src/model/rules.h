@@ -35,7 +35,8 @@ int expected_errno(const Tree& tree, NodeId node, Knob knob, const KnobValue& va
                    const MachineFacts& machine);
 
 /// Why this machine cannot run the scenario as written: a knob or controller that it lacks, a limit that its
-/// rules refuse in this tree, too few CPUs. Empty: it can. Generators draw only scenarios for which it is empty.
+/// rules refuse in this tree, too few CPUs. Empty: it can. Generators draw only scenarios for which it is
+/// empty.
 std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine);
 
 }  // namespace treeline

@@ -41,8 +41,9 @@ struct Action {
   bool operator==(const Action&) const = default;
 };
 
-/// One write that is tried after the tree stands and before any worker starts, to see whether the kernel takes
-/// it. What it must answer is the oracle's business (oracle/rules.h). The executor writes the old value back.
+/// One write that is tried after the tree stands and before any worker starts, to see whether the kernel
+/// takes it. What it must answer is the oracle's business (oracle/rules.h). The executor writes the old value
+/// back.
 struct Probe {
   NodeId node = kRoot;
   Knob knob = Knob::CpuMax;

@@ -50,8 +50,8 @@ struct Tree {
   std::string path(NodeId id) const;
 };
 
-/// Letters, digits, '_' and '-', at most kMaxNameLength: a name that libcgroup, the shell and the kernel agree
-/// on and that cannot be a control file's name or leave its parent ("..", "a/b").
+/// Letters, digits, '_' and '-', at most kMaxNameLength: a name that libcgroup, the shell and the kernel
+/// agree on and that cannot be a control file's name or leave its parent ("..", "a/b").
 bool is_legal_name(std::string_view name);
 
 }  // namespace treeline

@@ -13,7 +13,8 @@ std::string format_bytes(int64_t bytes) {
 }
 
 std::string format_us(int64_t microseconds) {
-  if (microseconds != 0 && microseconds % 1'000'000 == 0) return fmt::format("{} s", microseconds / 1'000'000);
+  if (microseconds != 0 && microseconds % 1'000'000 == 0)
+    return fmt::format("{} s", microseconds / 1'000'000);
   if (microseconds != 0 && microseconds % 1'000 == 0) return fmt::format("{} ms", microseconds / 1'000);
   return fmt::format("{} us", microseconds);
 }

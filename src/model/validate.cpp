@@ -22,9 +22,9 @@ class Validator {
     if (!faults_.empty()) return std::move(faults_);  // everything below indexes the tree
     check_strategy();
     check_workers();
+    check_window();
     check_actions();
     check_probes();
-    check_window();
     return std::move(faults_);
   }
 
@@ -60,8 +60,8 @@ class Validator {
       depth[i] = i == 0 ? 0 : depth[static_cast<size_t>(nodes[i].parent)] + 1;
       if (depth[i] > kMaxDepth) return refuse(path, fmt::format("deeper than {} levels", kMaxDepth));
       if (!is_legal_name(nodes[i].name)) {
-        refuse(path + "/name", fmt::format("only letters, digits, '_' and '-', 1 to {} of them",
-                                           kMaxNameLength));
+        refuse(path + "/name",
+               fmt::format("only letters, digits, '_' and '-', 1 to {} of them", kMaxNameLength));
       } else if (!names.emplace(nodes[i].parent, nodes[i].name).second) {
         refuse(path + "/name", "a sibling has the same name");
       }
@@ -72,7 +72,7 @@ class Validator {
   void check_limits(const std::string& path, const Limits& limits) {
     for (const auto& [knob, value] : limits) {
       if (const auto why = why_illegal(knob, value)) {
-        refuse(fmt::format("{}/limits/{}", path, knob_info(knob).name), *why);
+        refuse(fmt::format("{}/limits/{}{}", path, knob_info(knob).name, why->json_path), why->message);
       }
     }
   }
@@ -138,12 +138,7 @@ class Validator {
     for (size_t i = 0; i < scenario_.probes.size(); ++i) {
       const Probe& probe = scenario_.probes[i];
       check_node_id(fmt::format("/probes/{}/node", i), probe.node);
-      const KnobType type = knob_info(probe.knob).type;
-      const size_t expected = type == KnobType::Bandwidth ? 1u
-                              : type == KnobType::IdSet   ? 2u
-                              : type == KnobType::IoRates ? 3u
-                                                          : 0u;
-      if (probe.value.index() != expected) {
+      if (probe.value.index() != value_index(knob_info(probe.knob).type)) {
         refuse(fmt::format("/probes/{}/value", i), "is of another type than the knob");
       }
     }

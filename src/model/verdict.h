@@ -21,7 +21,8 @@ struct Finding {
   Status status = Status::NotApplicable;
   double bound = 0;
   double observed = 0;
-  /// observed/bound for upper bounds, bound/observed for lower ones: above 1 is a violation. 0 if meaningless.
+  /// observed/bound for upper bounds, bound/observed for lower ones: above 1 is a violation. 0 if
+  /// meaningless.
   double margin = 0;
   std::string unit;
   std::string sentence;  ///< For a person: what was allowed, what was seen, why it matters or could not show.

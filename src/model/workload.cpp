@@ -41,30 +41,29 @@ std::string_view workload_kind(const Workload& workload) {
 
 std::string describe(const Workload& workload) {
   return std::visit(
-      Overloaded{
-          [](const CpuHog& hog) {
-            std::string text = "cpu hog";
-            if (hog.threads > 1) text += fmt::format(" ×{}", hog.threads);
-            if (hog.duty_percent < 100) {
-              text += fmt::format(" at {}% of {}", hog.duty_percent, format_us(hog.cycle_us));
-            }
-            return text;
-          },
-          [](const MemoryHog& hog) {
-            return fmt::format("memory hog {} {}{}", format_bytes(hog.bytes), kind_name(hog.kind),
-                               hog.hold ? "" : ", freed");
-          },
-          [](const IoHog& hog) {
-            return fmt::format("io hog {} {} blocks of {}", hog.direct ? "direct" : "buffered",
-                               hog.direction == IoDirection::Read ? "read" : "write",
-                               format_bytes(hog.block_bytes));
-          },
-          [](const ForkStorm& storm) { return fmt::format("fork storm ×{}", storm.forks); },
-          [](const Mixed& mixed) {
-            return fmt::format("mixed {}% cpu, {}, {} forks", mixed.duty_percent, format_bytes(mixed.bytes),
-                               mixed.forks);
-          },
-          [](const Idle&) { return std::string("idle"); }},
+      Overloaded{[](const CpuHog& hog) {
+                   std::string text = "cpu hog";
+                   if (hog.threads > 1) text += fmt::format(" ×{}", hog.threads);
+                   if (hog.duty_percent < 100) {
+                     text += fmt::format(" at {}% of {}", hog.duty_percent, format_us(hog.cycle_us));
+                   }
+                   return text;
+                 },
+                 [](const MemoryHog& hog) {
+                   return fmt::format("memory hog {} {}{}", format_bytes(hog.bytes), kind_name(hog.kind),
+                                      hog.hold ? "" : ", freed");
+                 },
+                 [](const IoHog& hog) {
+                   return fmt::format("io hog {} {} blocks of {}", hog.direct ? "direct" : "buffered",
+                                      hog.direction == IoDirection::Read ? "read" : "write",
+                                      format_bytes(hog.block_bytes));
+                 },
+                 [](const ForkStorm& storm) { return fmt::format("fork storm ×{}", storm.forks); },
+                 [](const Mixed& mixed) {
+                   return fmt::format("mixed {}% cpu, {}, {} forks", mixed.duty_percent,
+                                      format_bytes(mixed.bytes), mixed.forks);
+                 },
+                 [](const Idle&) { return std::string("idle"); }},
       workload);
 }
 

@@ -18,8 +18,8 @@ struct CpuHog {
 enum class MemoryKind : uint8_t { Anonymous, File, Shared };
 enum class TouchOrder : uint8_t { Forward, Backward, Random };
 
-/// Maps `bytes` and touches every page of them, `chunk_bytes` at a time, counting what it touched. With `hold`
-/// it then keeps them until stopped, else it frees them and finishes.
+/// Maps `bytes` and touches every page of them, `chunk_bytes` at a time, counting what it touched. With
+/// `hold` it then keeps them until stopped, else it frees them and finishes.
 struct MemoryHog {
   MemoryKind kind = MemoryKind::Anonymous;
   int64_t bytes = 1 << 20;
@@ -68,8 +68,8 @@ std::string_view workload_kind(const Workload& workload);
 /// "cpu hog ×2 at 50% of 10 ms"
 std::string describe(const Workload& workload);
 
-/// Whether the workload reaches a state after which nothing new can be learnt from it (all memory touched, all
-/// forks tried); the others run until they are stopped.
+/// Whether the workload reaches a state after which nothing new can be learnt from it (all memory touched,
+/// all forks tried); the others run until they are stopped.
 bool settles(const Workload& workload);
 
 }  // namespace treeline

@@ -20,7 +20,8 @@ double cpu_bandwidth_bound_ns(const CpuBandwidth& limit, int64_t burst_us, doubl
   const double rest_ns = window_ns - periods * period_ns;
   const auto cpus = static_cast<double>(tick_ns_by_cpu.size());
   double bound = quota_ns * (periods + 1);
-  bound += burst_us > 0 ? quota_ns + static_cast<double>(burst_us) * 1'000 : std::min(quota_ns, rest_ns * cpus);
+  bound +=
+      burst_us > 0 ? quota_ns + static_cast<double>(burst_us) * 1'000 : std::min(quota_ns, rest_ns * cpus);
   for (const double tick_ns : tick_ns_by_cpu) bound += static_cast<double>(slice_us) * 1'000 + tick_ns;
   return bound;
 }
@@ -50,9 +51,8 @@ std::vector<Finding> judge_all(const Scenario& scenario, const Observation& obse
     const double bound = cpu_bandwidth_bound_ns(*limit, burst, measured_ns(observation), ticks,
                                                 observation.machine.cfs_slice_us);
     const Subject subject{name, Controller::Cpu, node, "ms"};
-    const std::string what =
-        fmt::format("CPU time of {} under {} in {:.1f} ms, {}", scenario.tree.path(node),
-                    describe(Knob::CpuMax, *limit), measured_ns(observation) / 1e6, by);
+    const std::string what = fmt::format("CPU time of {} under {} in {:.1f} ms, {}", scenario.tree.path(node),
+                                         describe(Knob::CpuMax, *limit), measured_ns(observation) / 1e6, by);
     const double could = cpu_potential_ns(scenario, observation, node);
     std::string why;
     if (could <= bound) {
@@ -79,15 +79,16 @@ std::vector<Finding> judge_cpu_bandwidth(const Scenario& scenario, const Observa
 }
 
 std::vector<Finding> judge_cpu_bandwidth_witness(const Scenario& scenario, const Observation& observation) {
-  return judge_all(scenario, observation, "cpu.bandwidth_witness", "by its workers' own clocks",
-                   [&](NodeId node) -> std::optional<double> {
-                     double sum = 0;
-                     for (const size_t i : workers_in(scenario, node)) {
-                       const WorkerObservation& worker = observation.workers[i];
-                       sum += static_cast<double>(std::max<int64_t>(worker.cpu_clock_ns - worker.attached_cpu_ns, 0));
-                     }
-                     return sum;
-                   });
+  return judge_all(
+      scenario, observation, "cpu.bandwidth_witness", "by its workers' own clocks",
+      [&](NodeId node) -> std::optional<double> {
+        double sum = 0;
+        for (const size_t i : workers_in(scenario, node)) {
+          const WorkerObservation& worker = observation.workers[i];
+          sum += static_cast<double>(std::max<int64_t>(worker.cpu_clock_ns - worker.attached_cpu_ns, 0));
+        }
+        return sum;
+      });
 }
 
 }  // namespace treeline

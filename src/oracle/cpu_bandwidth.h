@@ -13,15 +13,20 @@ namespace treeline {
 ///
 /// over T, from before its first task joined to after its counter was last read. kernel/sched/fair.c:
 ///  - the pool holds one quota when the limit is set (tg_set_cfs_bandwidth → __refill_cfs_bandwidth_runtime);
-///  - the period timer's phase is random (init_cfs_bandwidth), φ ∈ (0, period]: it expires ⌊(T−φ)/period⌋+1 times
-///    in T. A refill sets the pool to the quota, it does not add to what is left. So with φ ≤ r there are k+1 refills
-///    and, before the first, what nCPU CPUs can use in φ ≤ r; with φ > r there are k, and one quota before;
-///  - with a burst the pool keeps what is left, up to quota + burst: then k+2 quotas and the burst (burst' = burst);
+///  - the period timer's phase is random (init_cfs_bandwidth), φ ∈ (0, period]: it expires ⌊(T−φ)/period⌋+1
+///  times
+///    in T. A refill sets the pool to the quota, it does not add to what is left. So with φ ≤ r there are k+1
+///    refills and, before the first, what nCPU CPUs can use in φ ≤ r; with φ > r there are k, and one quota
+///    before;
+///  - with a burst the pool keeps what is left, up to quota + burst: then k+2 quotas and the burst (burst' =
+///  burst);
 ///  - each CPU takes slices from the pool (assign_cfs_rq_runtime) and may hold one that an earlier pool gave;
-///  - a CPU notices at the tick that its slice is used up (update_curr), so that it may overrun by one tick, or by the
-///    gap if the tick was late (tick' = max(tick, the longest gap seen on that CPU)). The overrun is debt, repaid from
-///    later refills, so only the last one counts: once per CPU.
-/// A kernel message "cfs_period_timer … period too short, scaling up" changes quota and period: then Inconclusive.
+///  - a CPU notices at the tick that its slice is used up (update_curr), so that it may overrun by one tick,
+///  or by the
+///    gap if the tick was late (tick' = max(tick, the longest gap seen on that CPU)). The overrun is debt,
+///    repaid from later refills, so only the last one counts: once per CPU.
+/// A kernel message "cfs_period_timer … period too short, scaling up" changes quota and period: then
+/// Inconclusive.
 ///
 /// Conclusive if the subtree without this limit would have used more than the bound: see cpu_potential.h.
 std::vector<Finding> judge_cpu_bandwidth(const Scenario& scenario, const Observation& observation);

@@ -59,12 +59,11 @@ std::vector<Finding> judge_cpu_conservation(const Scenario& scenario, const Obse
     std::string why;
     if (most <= tolerance) why = "no child used more than the tolerance";
     if (!own.complete) why = "a killed worker left children";
-    Finding finding =
-        equal_within({"cpu.conservation", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6,
-                     (below + own.used_ns) / 1e6, tolerance / 1e6,
-                     fmt::format("CPU time of {} against its own tasks' and its children's",
-                                 scenario.tree.path(node)),
-                     why);
+    Finding finding = equal_within(
+        {"cpu.conservation", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6,
+        (below + own.used_ns) / 1e6, tolerance / 1e6,
+        fmt::format("CPU time of {} against its own tasks' and its children's", scenario.tree.path(node)),
+        why);
     if (!own.complete) finding.status = Status::Inconclusive;
     findings.push_back(std::move(finding));
   }
@@ -81,10 +80,10 @@ std::vector<Finding> judge_cpu_rusage(const Scenario& scenario, const Observatio
     std::string why;
     if (account.used_ns < 2 * account.tolerance_ns) why = "its workers used too little to tell";
     if (!account.complete) why = "a killed worker left children";
-    Finding finding =
-        equal_within({"cpu.rusage", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6,
-                     account.used_ns / 1e6, account.tolerance_ns / 1e6,
-                     fmt::format("CPU time of {} against its workers' rusage", scenario.tree.path(node)), why);
+    Finding finding = equal_within(
+        {"cpu.rusage", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6, account.used_ns / 1e6,
+        account.tolerance_ns / 1e6,
+        fmt::format("CPU time of {} against its workers' rusage", scenario.tree.path(node)), why);
     if (!account.complete) finding.status = Status::Inconclusive;
     findings.push_back(std::move(finding));
   }

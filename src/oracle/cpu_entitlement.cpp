@@ -16,8 +16,9 @@ namespace treeline {
 
 namespace {
 
-/// CpuHog looks at its clock every few microseconds of work (executor/workload_cpu.cpp); starting its threads and
-/// finding its pages takes some more. A tenth of a tick covers both on any machine that runs Linux at 250 Hz.
+/// CpuHog looks at its clock every few microseconds of work (executor/workload_cpu.cpp); starting its threads
+/// and finding its pages takes some more. A tenth of a tick covers both on any machine that runs Linux at 250
+/// Hz.
 constexpr double kOvershootNs = 400'000;
 
 bool other_quota_near(const Scenario& scenario, NodeId node) {
@@ -46,7 +47,8 @@ double parallel_cpus(const Scenario& scenario, const Observation& observation, N
     // A smaller cpuset below may crowd the hogs on few CPUs.
     if (effective_cpus(scenario.tree, scenario.workers[i].node, observation.machine) != cpus) return 1;
   }
-  return std::min<double>(always_wanting_threads(scenario, observation, node), static_cast<double>(cpus.ids.size()));
+  return std::min<double>(always_wanting_threads(scenario, observation, node),
+                          static_cast<double>(cpus.ids.size()));
 }
 
 }  // namespace
@@ -58,7 +60,8 @@ std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Obser
     const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
     const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
     const auto used = grown(seen.before, seen.after, Counter::CpuUsageNs);
-    if (!limit || !limit->quota_us || !used || always_wanting_threads(scenario, observation, node) == 0) continue;
+    if (!limit || !limit->quota_us || !used || always_wanting_threads(scenario, observation, node) == 0)
+      continue;
     if (other_quota_near(scenario, node) || has_competition(scenario, observation, node)) continue;
     const MachineFacts& machine = observation.machine;
     const IdSet cpus = effective_cpus(scenario.tree, node, machine);
@@ -81,12 +84,12 @@ std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Obser
                                                measured_ns(observation), ticks, machine.cfs_slice_us);
     const std::string why =
         bound > half ? "" : "on this window and with this noise half of the quota could look the same";
-    findings.push_back(at_least({"cpu.entitlement", Controller::Cpu, node, "ms"},
-                                static_cast<double>(*used) / 1e6, std::max(bound, 0.0) / 1e6,
-                                fmt::format("CPU time that {} got of its {} in {:.1f} ms",
-                                            scenario.tree.path(node), describe(Knob::CpuMax, *limit),
-                                            window_ns / 1e6),
-                                why));
+    findings.push_back(
+        at_least({"cpu.entitlement", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6,
+                 std::max(bound, 0.0) / 1e6,
+                 fmt::format("CPU time that {} got of its {} in {:.1f} ms", scenario.tree.path(node),
+                             describe(Knob::CpuMax, *limit), window_ns / 1e6),
+                 why));
   }
   return findings;
 }
@@ -116,15 +119,15 @@ std::vector<Finding> judge_cpu_no_throttle(const Scenario& scenario, const Obser
     }
     if (!known) continue;
     for (const int cpu : effective_cpus(scenario.tree, node, observation.machine).ids) {
-      demand_ns += static_cast<double>(observation.machine.cfs_slice_us) * 1'000 + tick_or_gap_ns(observation, cpu);
+      demand_ns +=
+          static_cast<double>(observation.machine.cfs_slice_us) * 1'000 + tick_or_gap_ns(observation, cpu);
     }
     const double quota_ns = static_cast<double>(*limit->quota_us) * 1'000;
     if (demand_ns > quota_ns) continue;
-    findings.push_back(at_most({"cpu.no_throttle", Controller::Cpu, node, "throttled periods"},
-                               static_cast<double>(*throttled), 0,
-                               fmt::format("{} under {} never wants more than {:.1f} ms a period",
-                                           scenario.tree.path(node), describe(Knob::CpuMax, *limit),
-                                           demand_ns / 1e6)));
+    findings.push_back(at_most(
+        {"cpu.no_throttle", Controller::Cpu, node, "throttled periods"}, static_cast<double>(*throttled), 0,
+        fmt::format("{} under {} never wants more than {:.1f} ms a period", scenario.tree.path(node),
+                    describe(Knob::CpuMax, *limit), demand_ns / 1e6)));
   }
   return findings;
 }

@@ -7,24 +7,28 @@
 
 namespace treeline {
 
-/// A subtree whose hogs always want more than its quota, on CPUs that no other worker of the tree uses, gets it:
+/// A subtree whose hogs always want more than its quota, on CPUs that no other worker of the tree uses, gets
+/// it:
 ///
-///   usage ≥ m · min(quota, D·(period − d)) · share − D·Σ_cpu (stolen + gap) − nCPU·slice,   m = ⌊window/period⌋ − 1
+///   usage ≥ m · min(quota, D·(period − d)) · share − D·Σ_cpu (stolen + gap) − nCPU·slice,   m =
+///   ⌊window/period⌋ − 1
 ///
 ///  - m periods lie wholly inside the window; each refills the pool (do_sched_cfs_period_timer) and
 ///    distribute_cfs_runtime wakes the throttled CPUs;
 ///  - D = min(threads, CPUs) CPUs can use it in parallel;
-///  - d: on a CPU where an outside task runs, unthrottle_cfs_rq does not preempt it; the group gets on at the next
+///  - d: on a CPU where an outside task runs, unthrottle_cfs_rq does not preempt it; the group gets on at the
+///  next
 ///    tick, after the task's base slice: d = tick + base slice if anything else may be running;
 ///  - share: the outside tasks' weight against the owner group's;
 ///  - stolen time and one gap a CPU were not the kernel's to give. The period timer is pinned to one CPU
 ///    (start_cfs_bandwidth): while that one is away nothing is refilled, and all D CPUs may wait for it;
 ///  - each CPU may end with an unused slice.
-/// Conclusive if a kernel that gives only half of the quota would be below the bound: half of the upper bound of
-/// cpu_bandwidth.h is less than this lower one.
+/// Conclusive if a kernel that gives only half of the quota would be below the bound: half of the upper bound
+/// of cpu_bandwidth.h is less than this lower one.
 std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Observation& observation);
 
-/// A subtree that never needs its quota is never throttled: demand in any period + nCPU·(slice + gap) ≤ quota, where
+/// A subtree that never needs its quota is never throttled: demand in any period + nCPU·(slice + gap) ≤
+/// quota, where
 ///  - a CpuHog with a duty cycle uses at most duty·cycle in each cycle, so in any period at most
 ///    (⌈period/cycle⌉+1)·duty·cycle per thread, and the few microseconds between two looks at its clock;
 ///  - slices handed to CPUs that no longer need them are out of the pool's reach (at most one a CPU);

@@ -92,8 +92,7 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observat
     const double quantum = std::max(static_cast<double>(observation.machine.base_slice_ns),
                                     static_cast<double>(observation.machine.tick_ns())) +
                            tick_or_gap_ns(observation, cpu);
-    const double tolerance =
-        2 * quantum + 2 * max_gap_ns(observation) + kResidual * whole.grown();
+    const double tolerance = 2 * quantum + 2 * max_gap_ns(observation) + kResidual * whole.grown();
     for (const NodeId child : groups) {
       const Service own = service_of(observation, child);
       if (!own.known || !whole.known) continue;

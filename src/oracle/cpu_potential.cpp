@@ -14,9 +14,8 @@ constexpr double kTaskShares = 1'024;
 constexpr double kProcStatNs = 10'000'000;
 
 bool overlap(const IdSet& one, const IdSet& other) {
-  return std::any_of(one.ids.begin(), one.ids.end(), [&](int id) {
-    return std::binary_search(other.ids.begin(), other.ids.end(), id);
-  });
+  return std::any_of(one.ids.begin(), one.ids.end(),
+                     [&](int id) { return std::binary_search(other.ids.begin(), other.ids.end(), id); });
 }
 
 double idle_ns(const Observation& observation, const IdSet& cpus) {

@@ -11,14 +11,15 @@ namespace treeline {
 /// T of a run: from before the first attach to after the last counter read, in ns.
 double measured_ns(const Observation& observation);
 
-/// The least share of a CPU that the tree's owner group gets against what runs outside: it has the greatest weight
-/// (262144 shares), of which calc_group_shares gives each CPU the part that its load is of the group's: at least one
-/// thread's. Each outside task has 1024; `running_tasks` bounds how many there are on one CPU.
+/// The least share of a CPU that the tree's owner group gets against what runs outside: it has the greatest
+/// weight (262144 shares), of which calc_group_shares gives each CPU the part that its load is of the
+/// group's: at least one thread's. Each outside task has 1024; `running_tasks` bounds how many there are on
+/// one CPU.
 double share_against_outside(const Scenario& scenario, const Observation& observation);
 
-/// CPU time that the subtree of `node` would surely have used without a limit of its own, in ns: its hogs' demand,
-/// under the other nodes' limits, on the CPUs they may use, less stolen time and the outside's share. Where other
-/// workers of the tree compete, only what those CPUs had idle is sure.
+/// CPU time that the subtree of `node` would surely have used without a limit of its own, in ns: its hogs'
+/// demand, under the other nodes' limits, on the CPUs they may use, less stolen time and the outside's share.
+/// Where other workers of the tree compete, only what those CPUs had idle is sure.
 double cpu_potential_ns(const Scenario& scenario, const Observation& observation, NodeId node);
 
 /// Stolen time on the CPUs, with the 10 ms granularity of each of the two readings of /proc/stat.

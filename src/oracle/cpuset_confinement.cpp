@@ -11,9 +11,8 @@ namespace treeline {
 
 std::vector<Finding> judge_cpuset_confinement(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  const bool any = std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(), [](const Node& node) {
-    return node.limits.contains(Knob::CpusetCpus);
-  });
+  const bool any = std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(),
+                               [](const Node& node) { return node.limits.contains(Knob::CpusetCpus); });
   if (!any) return findings;
   for (size_t i = 0; i < scenario.workers.size(); ++i) {
     const NodeId node = scenario.workers[i].node;
@@ -26,12 +25,12 @@ std::vector<Finding> judge_cpuset_confinement(const Scenario& scenario, const Ob
     if (seen.cpus_allowed.empty()) why = "it was dead before it could be asked";
     if (seen.cpus_seen.ids.empty()) why = "it never ran";
     if (allowed.ids.size() >= observation.machine.cpus.size()) why = "it may use every CPU";
-    findings.push_back(is_true({"cpuset.confinement", Controller::Cpuset, node, ""},
-                               ran_inside && told_inside,
-                               fmt::format("worker {} in {} may run on CPUs {}; it ran on {}, and the kernel allows {}", i,
-                                           scenario.tree.path(node), format_id_set(allowed),
-                                           format_id_set(seen.cpus_seen), seen.cpus_allowed),
-                               why));
+    findings.push_back(
+        is_true({"cpuset.confinement", Controller::Cpuset, node, ""}, ran_inside && told_inside,
+                fmt::format("worker {} in {} may run on CPUs {}; it ran on {}, and the kernel allows {}", i,
+                            scenario.tree.path(node), format_id_set(allowed), format_id_set(seen.cpus_seen),
+                            seen.cpus_allowed),
+                why));
   }
   return findings;
 }

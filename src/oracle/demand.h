@@ -9,8 +9,8 @@
 #include "model/observation.h"
 #include "model/scenario.h"
 
-/// What workloads ask for, by their definition (model/workload.h), and sums of it over subtrees. Shared by the
-/// invariants; knows nothing of what the kernel reported.
+/// What workloads ask for, by their definition (model/workload.h), and sums of it over subtrees. Shared by
+/// the invariants; knows nothing of what the kernel reported.
 namespace treeline {
 
 /// Most tasks at a time: pids counts processes and threads.
@@ -31,8 +31,8 @@ std::vector<size_t> workers_in(const Scenario& scenario, NodeId top);
 /// Indices of the workers in `node` itself.
 std::vector<size_t> workers_at(const Scenario& scenario, NodeId node);
 
-/// What the subtree of `judged` could use if `judged` had no limit but every other node of it and above it had its
-/// own: Σ own + min(cap, …) upwards. Nodes without a cap: nullopt.
+/// What the subtree of `judged` could use if `judged` had no limit but every other node of it and above it
+/// had its own: Σ own + min(cap, …) upwards. Nodes without a cap: nullopt.
 double potential(const Scenario& scenario, NodeId judged, const std::function<double(size_t)>& wanted,
                  const std::function<std::optional<double>(NodeId)>& cap);
 
@@ -44,8 +44,8 @@ bool all_still(const Scenario& scenario, const Observation& observation, NodeId 
 /// after − before of a counter of a node; nullopt if either is missing.
 std::optional<int64_t> grown(const Counters& from, const Counters& to, Counter counter);
 
-/// The machine's greatest timer gap over some CPUs, and at least one tick, in ns: how late the kernel's own tick
-/// may have been there.
+/// The machine's greatest timer gap over some CPUs, and at least one tick, in ns: how late the kernel's own
+/// tick may have been there.
 double tick_or_gap_ns(const Observation& observation, int cpu);
 double max_gap_ns(const Observation& observation);
 

@@ -28,8 +28,9 @@ Status status_of(bool holds, const std::string& why_inconclusive) {
 
 std::string sentence_of(const std::string& what, const std::string& relation, Status status,
                         const std::string& why_inconclusive) {
-  return status == Status::Inconclusive ? fmt::format("{}: {}; shows nothing, since {}", what, relation, why_inconclusive)
-                                        : fmt::format("{}: {}", what, relation);
+  return status == Status::Inconclusive
+             ? fmt::format("{}: {}; shows nothing, since {}", what, relation, why_inconclusive)
+             : fmt::format("{}: {}", what, relation);
 }
 
 }  // namespace
@@ -48,9 +49,9 @@ Finding at_least(const Subject& subject, double observed, double bound, const st
                  const std::string& why_inconclusive) {
   const Status status = status_of(observed >= bound, why_inconclusive);
   Finding finding = make(subject, status, observed, bound, observed > 0 ? bound / observed : 0);
-  finding.sentence = sentence_of(
-      what, fmt::format("{:.6g} {} where at least {:.6g} is due", observed, subject.unit, bound), status,
-      why_inconclusive);
+  finding.sentence =
+      sentence_of(what, fmt::format("{:.6g} {} where at least {:.6g} is due", observed, subject.unit, bound),
+                  status, why_inconclusive);
   return finding;
 }
 
@@ -59,10 +60,10 @@ Finding equal_within(const Subject& subject, double observed, double expected, d
   const double apart = std::fabs(observed - expected);
   const Status status = status_of(apart <= tolerance, why_inconclusive);
   Finding finding = make(subject, status, observed, expected, tolerance > 0 ? apart / tolerance : 0);
-  finding.sentence = sentence_of(what,
-                                 fmt::format("{:.6g} {} where {:.6g} ± {:.6g} is expected", observed,
-                                             subject.unit, expected, tolerance),
-                                 status, why_inconclusive);
+  finding.sentence = sentence_of(
+      what,
+      fmt::format("{:.6g} {} where {:.6g} ± {:.6g} is expected", observed, subject.unit, expected, tolerance),
+      status, why_inconclusive);
   return finding;
 }
 

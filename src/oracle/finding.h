@@ -15,8 +15,8 @@ struct Subject {
   const char* unit;
 };
 
-/// observed ≤ bound. Above it the law is broken, whatever else is known. Below it the run only counts if a kernel
-/// that breaks the law would have been seen to: `why_inconclusive` is empty then.
+/// observed ≤ bound. Above it the law is broken, whatever else is known. Below it the run only counts if a
+/// kernel that breaks the law would have been seen to: `why_inconclusive` is empty then.
 Finding at_most(const Subject& subject, double observed, double bound, const std::string& what,
                 const std::string& why_inconclusive = {});
 /// observed ≥ bound, likewise.

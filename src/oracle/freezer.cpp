@@ -23,7 +23,8 @@ int64_t tasks_of(const Scenario& scenario, const std::vector<size_t>& workers) {
   return tasks;
 }
 
-/// What competes inside a node for its time, but for one child: the node's own tasks and its children with workers.
+/// What competes inside a node for its time, but for one child: the node's own tasks and its children with
+/// workers.
 double weight_inside(const Scenario& scenario, NodeId node, NodeId except) {
   double sum = kTaskWeight * static_cast<double>(tasks_of(scenario, workers_at(scenario, node)));
   for (const NodeId child : scenario.tree.children(node)) {
@@ -33,8 +34,8 @@ double weight_inside(const Scenario& scenario, NodeId node, NodeId except) {
   return sum;
 }
 
-/// The least part of one CPU that a thread in `node` is due: the product of its part at each level, where a group has
-/// at least one of its threads' part of its weight there (calc_group_shares).
+/// The least part of one CPU that a thread in `node` is due: the product of its part at each level, where a
+/// group has at least one of its threads' part of its weight there (calc_group_shares).
 double least_share(const Scenario& scenario, NodeId node) {
   double share = kTaskWeight / std::max(weight_inside(scenario, node, kNoParent), kTaskWeight);
   for (NodeId at = node; scenario.tree[at].parent != kNoParent; at = scenario.tree[at].parent) {
@@ -47,9 +48,10 @@ double least_share(const Scenario& scenario, NodeId node) {
   return share;
 }
 
-/// Within this time a runnable hog in `node` surely runs. An EEVDF entity is at most one slice, which may end a tick
-/// late, ahead of or behind its due service (Stoica et al. 1995, theorem 1): it runs once two of them have become due.
-/// A gap may come at either end; outside tasks weigh 1/256 of the tree's root and are within the second slice.
+/// Within this time a runnable hog in `node` surely runs. An EEVDF entity is at most one slice, which may end
+/// a tick late, ahead of or behind its due service (Stoica et al. 1995, theorem 1): it runs once two of them
+/// have become due. A gap may come at either end; outside tasks weigh 1/256 of the tree's root and are within
+/// the second slice.
 double turn_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
   const auto slice = static_cast<double>(observation.machine.base_slice_ns + observation.machine.tick_ns());
   return 2 * slice / least_share(scenario, node) + 2 * max_gap_ns(observation);
@@ -93,7 +95,9 @@ std::vector<FrozenSpan> frozen_spans(const Scenario& scenario, const Observation
     FrozenSpan span{i, scenario.actions.size(), observation.actions[i].completed_ns, observation.final_at_ns};
     if (!completed(observation, span)) span.from_ns = observation.actions[i].started_ns;
     for (size_t j = i + 1; j < scenario.actions.size(); ++j) {
-      if (scenario.actions[j].kind != Action::Kind::Thaw || scenario.actions[j].node != scenario.actions[i].node) continue;
+      if (scenario.actions[j].kind != Action::Kind::Thaw ||
+          scenario.actions[j].node != scenario.actions[i].node)
+        continue;
       if (!was_tried(observation, j)) continue;
       span.thaw = j;
       span.to_ns = observation.actions[j].started_ns;
@@ -109,7 +113,8 @@ int64_t progress_at(const std::vector<int64_t>& progress, size_t worker, int64_t
 }
 
 std::string why_not_running(const Scenario& scenario, const Observation& observation, size_t worker) {
-  if (!always_wants_cpu(scenario.workers[worker].workload)) return "the worker would not always make progress";
+  if (!always_wants_cpu(scenario.workers[worker].workload))
+    return "the worker would not always make progress";
   if (observation.workers[worker].end != WorkerEnd::Stopped) return "the worker died";
   return any_quota(scenario) ? "a quota may have kept it from running" : "";
 }
@@ -118,7 +123,9 @@ std::string why_not_running(const Scenario& scenario, const Observation& observa
 
 std::vector<Finding> judge_freezer_stops(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  const auto subject = [](NodeId node) { return Subject{"freezer.stops", Controller::Freezer, node, "steps"}; };
+  const auto subject = [](NodeId node) {
+    return Subject{"freezer.stops", Controller::Freezer, node, "steps"};
+  };
   for (const FrozenSpan& span : frozen_spans(scenario, observation)) {
     const Action& action = scenario.actions[span.action];
     if (!completed(observation, span)) continue;
@@ -128,15 +135,16 @@ std::vector<Finding> judge_freezer_stops(const Scenario& scenario, const Observa
                                 ? progress_at(observation.actions[span.thaw].progress, i, before)
                                 : observation.workers[i].progress;
       std::string why = why_not_running(scenario, observation, i);
-      if (static_cast<double>(span.to_ns - span.from_ns) < turn_ns(scenario, observation, scenario.workers[i].node)) {
+      if (static_cast<double>(span.to_ns - span.from_ns) <
+          turn_ns(scenario, observation, scenario.workers[i].node)) {
         why = "it was frozen for too short a time to tell";
       }
-      findings.push_back(at_most(
-          subject(action.node), static_cast<double>(after - before), 0,
-          fmt::format("progress of worker {} in {} while {} was frozen for {:.1f} ms", i,
-                      scenario.tree.path(scenario.workers[i].node), scenario.tree.path(action.node),
-                      static_cast<double>(span.to_ns - span.from_ns) / 1e6),
-          why));
+      findings.push_back(
+          at_most(subject(action.node), static_cast<double>(after - before), 0,
+                  fmt::format("progress of worker {} in {} while {} was frozen for {:.1f} ms", i,
+                              scenario.tree.path(scenario.workers[i].node), scenario.tree.path(action.node),
+                              static_cast<double>(span.to_ns - span.from_ns) / 1e6),
+                  why));
     }
   }
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
@@ -145,9 +153,9 @@ std::vector<Finding> judge_freezer_stops(const Scenario& scenario, const Observa
     if (!was_tried(observation, i)) continue;
     const NodeId node = scenario.actions[i].node;
     if (seen.write_errno != 0) {
-      findings.push_back(is_true(subject(node), false,
-                                 fmt::format("{} cannot be told to freeze: errno {}", scenario.tree.path(node),
-                                             seen.write_errno)));
+      findings.push_back(is_true(
+          subject(node), false,
+          fmt::format("{} cannot be told to freeze: errno {}", scenario.tree.path(node), seen.write_errno)));
       continue;
     }
     const double waited_ns = 500e6;
@@ -157,10 +165,10 @@ std::vector<Finding> judge_freezer_stops(const Scenario& scenario, const Observa
     });
     // submit_bio waits in TASK_UNINTERRUPTIBLE, where nothing can be frozen: for a throttled or slow disk.
     const bool could_not = any_quota(scenario) || starved || waits_for_blocks(scenario, node);
-    findings.push_back(is_true(subject(node), could_not,
-                               fmt::format("{} was told to freeze and never read FROZEN",
-                                           scenario.tree.path(node)),
-                               could_not ? "its tasks may not have run" : ""));
+    findings.push_back(
+        is_true(subject(node), could_not,
+                fmt::format("{} was told to freeze and never read FROZEN", scenario.tree.path(node)),
+                could_not ? "its tasks may not have run" : ""));
   }
   return findings;
 }
@@ -177,7 +185,9 @@ std::vector<Finding> judge_freezer_resumes(const Scenario& scenario, const Obser
       bool still_frozen = false;
       int64_t until_ns = observation.window_ns;
       for (const FrozenSpan& other : spans) {
-        if (other.action == span.action || !scenario.tree.is_in_subtree(node, scenario.actions[other.action].node)) continue;
+        if (other.action == span.action ||
+            !scenario.tree.is_in_subtree(node, scenario.actions[other.action].node))
+          continue;
         if (observation.actions[other.action].started_ns > span.to_ns) {
           until_ns = std::min(until_ns, observation.actions[other.action].started_ns);
         } else if (other.to_ns > span.to_ns) {
@@ -185,7 +195,8 @@ std::vector<Finding> judge_freezer_resumes(const Scenario& scenario, const Obser
         }
       }
       if (still_frozen) continue;
-      const int64_t made = observation.workers[i].progress - progress_at(observation.actions[span.thaw].progress, i, 0);
+      const int64_t made =
+          observation.workers[i].progress - progress_at(observation.actions[span.thaw].progress, i, 0);
       std::string why = why_not_running(scenario, observation, i);
       const bool in_time = static_cast<double>(until_ns - span.to_ns) >= turn_ns(scenario, observation, node);
       if (!in_time) why = "there was too little time after the thaw";

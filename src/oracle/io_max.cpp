@@ -42,7 +42,8 @@ bool is_hierarchical(const Observation& observation) {
   return observation.machine.knob_context(Controller::Io).version == CgroupVersion::V2;
 }
 
-std::vector<size_t> workers_limited_by(const Scenario& scenario, const Observation& observation, NodeId node) {
+std::vector<size_t> workers_limited_by(const Scenario& scenario, const Observation& observation,
+                                       NodeId node) {
   return is_hierarchical(observation) ? workers_in(scenario, node) : workers_at(scenario, node);
 }
 
@@ -56,7 +57,8 @@ Moved moved_in(const Scenario& scenario, const Observation& observation, NodeId 
     sum.moved += static_cast<double>(rate.bytes ? worker.bytes_moved : worker.io_ops);
     sum.in_flight += unit;
     if (worker.fastest_op_ns > 0) {
-      sum.could += unit * static_cast<double>(observation.window_ns) / static_cast<double>(worker.fastest_op_ns);
+      sum.could +=
+          unit * static_cast<double>(observation.window_ns) / static_cast<double>(worker.fastest_op_ns);
     }
   }
   return sum;
@@ -77,16 +79,17 @@ std::vector<Finding> judge_io_max(const Scenario& scenario, const Observation& o
       const double bound = static_cast<double>(*limit) * (seconds + 2 * kSliceSeconds) + moved.in_flight;
       const std::string why = moved.could <= 2 * bound ? "the disk may be no faster than the limit" : "";
       const Subject subject{"io.max", Controller::Io, node, rate.bytes ? "bytes" : "operations"};
-      const std::string what =
-          fmt::format("{} below {} at {}/s in {:.0f} ms", rate.name, scenario.tree.path(node), *limit,
-                      seconds * 1e3);
+      const std::string what = fmt::format("{} below {} at {}/s in {:.0f} ms", rate.name,
+                                           scenario.tree.path(node), *limit, seconds * 1e3);
       findings.push_back(at_most(subject, moved.moved, bound, what + ", by its workers' own count", why));
       const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
       // The counter is recursive: on v1 it also has what the limit does not reach.
-      const bool counts_others = workers_limited_by(scenario, observation, node) != workers_in(scenario, node);
+      const bool counts_others =
+          workers_limited_by(scenario, observation, node) != workers_in(scenario, node);
       const auto counted = grown(seen.before, seen.after, rate.counter);
       if (counted && !counts_others) {
-        findings.push_back(at_most(subject, static_cast<double>(*counted), bound, what + ", by its counter", why));
+        findings.push_back(
+            at_most(subject, static_cast<double>(*counted), bound, what + ", by its counter", why));
       }
     }
   }

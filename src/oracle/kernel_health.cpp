@@ -43,8 +43,9 @@ std::vector<Finding> judge_kernel_health(const Scenario& /*scenario*/, const Obs
   const bool tainted = (health.taint_after & ~health.taint_before) != 0;
   if (alarm != health.log.end()) return {is_true(subject, false, fmt::format("the kernel says: {}", *alarm))};
   if (tainted) {
-    return {is_true(subject, false, fmt::format("the kernel's taint went from {} to {}", health.taint_before,
-                                                health.taint_after))};
+    return {is_true(
+        subject, false,
+        fmt::format("the kernel's taint went from {} to {}", health.taint_before, health.taint_after))};
   }
   return {is_true(subject, true, "no new warning and no new taint",
                   health.log_readable ? "" : "/dev/kmsg cannot be read")};

@@ -32,10 +32,11 @@ std::vector<Finding> judge_knob_readback(const Scenario& scenario, const Observa
         const bool matches = next < seen.size() && seen[next].file == write.file;
         const Readback readback = matches ? seen[next++] : Readback{};
         const bool holds = matches && readback.write_errno == 0 && readback.read == write.expected;
-        findings.push_back(is_true({"knob.readback", controller, node, ""}, holds,
-                                   fmt::format("{} of {}: wrote \"{}\" ({}), read \"{}\", expected \"{}\"",
-                                               write.file, scenario.tree.path(node), write.value,
-                                               errno_name(readback.write_errno), readback.read, write.expected)));
+        findings.push_back(
+            is_true({"knob.readback", controller, node, ""}, holds,
+                    fmt::format("{} of {}: wrote \"{}\" ({}), read \"{}\", expected \"{}\"", write.file,
+                                scenario.tree.path(node), write.value, errno_name(readback.write_errno),
+                                readback.read, write.expected)));
       }
     }
   }
@@ -47,19 +48,21 @@ std::vector<Finding> judge_knob_refusal(const Scenario& scenario, const Observat
   for (size_t i = 0; i < scenario.probes.size(); ++i) {
     const Probe& probe = scenario.probes[i];
     const ProbeObservation& seen = observation.probes[i];
-    const int expected = expected_errno(scenario.tree, probe.node, probe.knob, probe.value, observation.machine);
-    const bool one_file = knob_info(probe.knob).v1_files.size() == 1 ||
-                          observation.machine.knob_context(knob_info(probe.knob).controller).version ==
-                              CgroupVersion::V2;
+    const int expected =
+        expected_errno(scenario.tree, probe.node, probe.knob, probe.value, observation.machine);
+    const bool one_file =
+        knob_info(probe.knob).v1_files.size() == 1 ||
+        observation.machine.knob_context(knob_info(probe.knob).controller).version == CgroupVersion::V2;
     const bool unchanged = seen.write_errno == 0 || !one_file || seen.read_after == seen.read_before;
-    findings.push_back(is_true(
-        {"knob.refusal", knob_info(probe.knob).controller, probe.node, ""},
-        seen.write_errno == expected && unchanged,
-        fmt::format("{}={} on {}: {} where {} is due{}", knob_info(probe.knob).name,
-                    describe(probe.knob, probe.value), scenario.tree.path(probe.node),
-                    errno_name(seen.write_errno), errno_name(expected),
-                    unchanged ? "" : fmt::format("; refused, yet it reads \"{}\" after \"{}\"", seen.read_after,
-                                                 seen.read_before))));
+    findings.push_back(
+        is_true({"knob.refusal", knob_info(probe.knob).controller, probe.node, ""},
+                seen.write_errno == expected && unchanged,
+                fmt::format("{}={} on {}: {} where {} is due{}", knob_info(probe.knob).name,
+                            describe(probe.knob, probe.value), scenario.tree.path(probe.node),
+                            errno_name(seen.write_errno), errno_name(expected),
+                            unchanged ? ""
+                                      : fmt::format("; refused, yet it reads \"{}\" after \"{}\"",
+                                                    seen.read_after, seen.read_before))));
   }
   return findings;
 }

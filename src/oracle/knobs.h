@@ -10,8 +10,8 @@ namespace treeline {
 /// Each limit was taken and reads back as written, after documented rounding (model/knob.h).
 std::vector<Finding> judge_knob_readback(const Scenario& scenario, const Observation& observation);
 
-/// Each probe's write is answered with the errno of the reference rules (model/rules.h), and one that is refused
-/// changes nothing. (A knob of several files may be taken in part; then only the errno is judged.)
+/// Each probe's write is answered with the errno of the reference rules (model/rules.h), and one that is
+/// refused changes nothing. (A knob of several files may be taken in part; then only the errno is judged.)
 std::vector<Finding> judge_knob_refusal(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

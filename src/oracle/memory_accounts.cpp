@@ -65,10 +65,10 @@ std::vector<Finding> judge_memory_conservation(const Scenario& scenario, const O
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const std::vector<NodeId> children = scenario.tree.children(node);
     const auto charged = current(observation, node);
-    const bool all_read = has_baseline(observation, node) &&
-                          std::all_of(children.begin(), children.end(), [&](NodeId child) {
-                            return current(observation, child) && has_baseline(observation, child);
-                          });
+    const bool all_read =
+        has_baseline(observation, node) && std::all_of(children.begin(), children.end(), [&](NodeId child) {
+          return current(observation, child) && has_baseline(observation, child);
+        });
     if (children.empty() || !charged || !all_read || workers_in(scenario, node).empty()) continue;
     const Holdings own = holdings_of(scenario, observation, workers_at(scenario, node));
     int64_t below = 0;
@@ -110,10 +110,11 @@ std::vector<Finding> judge_memory_rss(const Scenario& scenario, const Observatio
     const std::string path = scenario.tree.path(node);
     const std::string why = held.sure * 2 <= most ? "its workers hold too little to tell" : "";
     findings.push_back(at_least(subject_of("memory.rss", node), mib(*charged), mib(least),
-                                fmt::format("memory charged to {} against what its workers hold", path), why));
-    findings.push_back(at_most(subject_of("memory.rss", node), mib(*charged), mib(most),
-                               fmt::format("memory charged to {} against all that its workers could cause", path),
-                               why));
+                                fmt::format("memory charged to {} against what its workers hold", path),
+                                why));
+    findings.push_back(
+        at_most(subject_of("memory.rss", node), mib(*charged), mib(most),
+                fmt::format("memory charged to {} against all that its workers could cause", path), why));
   }
   return findings;
 }
@@ -128,14 +129,15 @@ std::vector<Finding> judge_memory_drained(const Scenario& scenario, const Observ
     const auto left = get(seen.drained, Counter::MemoryCurrent);
     const auto peak = get(seen.after, Counter::MemoryPeak);
     if (workers.empty() || !left || !peak || !has_baseline(observation, node)) continue;
-    const auto groups = std::min<int64_t>(static_cast<int64_t>(scenario.tree.subtree(node).size()), kStockSlots);
+    const auto groups =
+        std::min<int64_t>(static_cast<int64_t>(scenario.tree.subtree(node).size()), kStockSlots);
     const int64_t bound = baseline_bytes(observation, node) + groups * stock_bytes(observation) +
                           static_cast<int64_t>(workers.size()) * kWorkerPages * observation.machine.page_size;
     const std::string why = *peak <= bound ? "it never held more than may stay" : "";
-    findings.push_back(at_most(subject_of("memory.drained", node), mib(*left), mib(bound),
-                               fmt::format("memory still charged to {} after all of its tasks are gone",
-                                           scenario.tree.path(node)),
-                               why));
+    findings.push_back(at_most(
+        subject_of("memory.drained", node), mib(*left), mib(bound),
+        fmt::format("memory still charged to {} after all of its tasks are gone", scenario.tree.path(node)),
+        why));
   }
   return findings;
 }

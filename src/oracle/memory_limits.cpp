@@ -71,8 +71,8 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
     const std::string path = scenario.tree.path(node);
     if (const auto peak = peak_bytes(observation.nodes[static_cast<size_t>(node)])) {
       findings.push_back(at_most(subject_of("memory.max", node), static_cast<double>(*peak) / kMiB,
-                                 static_cast<double>(bound) / kMiB, fmt::format("most memory charged to {}", path),
-                                 why));
+                                 static_cast<double>(bound) / kMiB,
+                                 fmt::format("most memory charged to {}", path), why));
     }
     if (observation.machine.swap_bytes > 0) continue;  // what was touched may be swapped out
     findings.push_back(at_most(subject_of("memory.max", node),
@@ -111,14 +111,14 @@ bool machine_was_out_of_memory(const Observation& observation) {
                      [](const std::string& line) { return line.find(",global_oom,") != std::string::npos; });
 }
 
-Finding judge_missing_kill(const Scenario& scenario, const Observation& observation, NodeId node, int64_t limit) {
+Finding judge_missing_kill(const Scenario& scenario, const Observation& observation, NodeId node,
+                           int64_t limit) {
   const int64_t demand = held_demand_bytes(scenario, node);
   const int kills = oom_killed_in(scenario, observation, node);
   const bool settled = all_settled(scenario, observation, node);
-  const std::string what =
-      fmt::format("{} with memory.max {:.3f} MiB, whose workers want {:.3f} MiB at once: {} OOM-killed",
-                  scenario.tree.path(node), static_cast<double>(limit) / kMiB,
-                  static_cast<double>(demand) / kMiB, kills);
+  const std::string what = fmt::format(
+      "{} with memory.max {:.3f} MiB, whose workers want {:.3f} MiB at once: {} OOM-killed",
+      scenario.tree.path(node), static_cast<double>(limit) / kMiB, static_cast<double>(demand) / kMiB, kills);
   const bool cut_short = any_failed(scenario, observation, node);
   std::string why;
   if (!settled || cut_short) why = "they were not done";
@@ -151,11 +151,10 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
       const auto limit = memory_limit_bytes(scenario, observation, above);
       return limit && most_demand_bytes(scenario, observation, above) > *limit;
     });
-    Finding finding = is_true(subject_of("memory.oom", scenario.workers[i].node), due,
-                               fmt::format("worker {} in {} was OOM-killed; {}", i,
-                                           scenario.tree.path(scenario.workers[i].node),
-                                           due ? "some limit above it was exceeded"
-                                               : "all demand fits every limit above it"));
+    Finding finding = is_true(
+        subject_of("memory.oom", scenario.workers[i].node), due,
+        fmt::format("worker {} in {} was OOM-killed; {}", i, scenario.tree.path(scenario.workers[i].node),
+                    due ? "some limit above it was exceeded" : "all demand fits every limit above it"));
     if (machine_was_out_of_memory(observation)) finding.status = Status::Inconclusive;
     findings.push_back(std::move(finding));
   }
@@ -175,10 +174,9 @@ std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, cons
     }
     if (!counted || (*counted == 0 && victims == 0)) continue;
     const bool holds = forks ? *counted >= victims : *counted == victims;
-    Finding finding =
-        is_true({"memory.oom_attribution", Controller::Memory, node, "kills"}, holds,
-                fmt::format("{} counts {} OOM kills; {} of its own workers were killed",
-                            scenario.tree.path(node), *counted, victims));
+    Finding finding = is_true({"memory.oom_attribution", Controller::Memory, node, "kills"}, holds,
+                              fmt::format("{} counts {} OOM kills; {} of its own workers were killed",
+                                          scenario.tree.path(node), *counted, victims));
     finding.observed = static_cast<double>(*counted);
     finding.bound = victims;
     findings.push_back(std::move(finding));

@@ -7,23 +7,28 @@
 
 namespace treeline {
 
-/// A subtree's charge never exceeds memory.max of its root: by its peak, and by what its workers hold. mm/memcontrol.c,
-/// try_charge_memcg: a charge that does not fit fails or is reclaimed for, at every ancestor (page_counter_try_charge).
-/// Only __GFP_NOFAIL allocations are forced, a few pages at a time: slack = 8 pages (one order-3 slab) per task that
-/// may be in one. Conclusive if, without the limit but with all others, the workers would hold more than the bound.
+/// A subtree's charge never exceeds memory.max of its root: by its peak, and by what its workers hold.
+/// mm/memcontrol.c, try_charge_memcg: a charge that does not fit fails or is reclaimed for, at every ancestor
+/// (page_counter_try_charge). Only __GFP_NOFAIL allocations are forced, a few pages at a time: slack = 8
+/// pages (one order-3 slab) per task that may be in one. Conclusive if, without the limit but with all
+/// others, the workers would hold more than the bound.
 std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation);
 
-/// An OOM kill happens iff the demand exceeds the limit. Demand that cannot be reclaimed (anonymous and shared
-/// memory; there is no swap):
-///  - surely needed: the workers' bytes. More than the limit, all held at once, and no kill: the limit is not kept;
-///  - at most needed: also what was charged before (child groups' structures), page cache, and per task what comes on
-///    top: page tables (1/512 of the bytes, and 3 upper pages), copied pages and stack (128 pages), and for every
-///    further task its kernel memory (64 pages). Less than every limit above it, and still a kill: spurious.
+/// An OOM kill happens iff the demand exceeds the limit. Demand that cannot be reclaimed (anonymous and
+/// shared memory; there is no swap):
+///  - surely needed: the workers' bytes. More than the limit, all held at once, and no kill: the limit is not
+///  kept;
+///  - at most needed: also what was charged before (child groups' structures), page cache, and per task what
+///  comes on
+///    top: page tables (1/512 of the bytes, and 3 upper pages), copied pages and stack (128 pages), and for
+///    every further task its kernel memory (64 pages). Less than every limit above it, and still a kill:
+///    spurious.
 /// Between the two: Inconclusive. Not judged with swap.
 std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observation& observation);
 
-/// Kills are counted where the victim lived: memcg_memory_event_mm(…, MEMCG_OOM_KILL) in __oom_kill_process. On v1
-/// memory.oom_control, on v2 memory.events.local. Children of a fork storm may be victims too: then at least.
+/// Kills are counted where the victim lived: memcg_memory_event_mm(…, MEMCG_OOM_KILL) in __oom_kill_process.
+/// On v1 memory.oom_control, on v2 memory.events.local. Children of a fork storm may be victims too: then at
+/// least.
 std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

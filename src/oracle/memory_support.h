@@ -7,11 +7,13 @@
 
 namespace treeline {
 
-/// mm/memcontrol.c: MEMCG_CHARGE_BATCH, pages that a CPU may hold charged in advance for a group (memcg_stock).
+/// mm/memcontrol.c: MEMCG_CHARGE_BATCH, pages that a CPU may hold charged in advance for a group
+/// (memcg_stock).
 inline constexpr int64_t kChargeBatchPages = 64;
 
 /// memory.max of a node in whole pages; nullopt: none.
-std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation, NodeId node);
+std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation,
+                                          NodeId node);
 /// What every CPU together may hold in advance for one group.
 int64_t stock_bytes(const Observation& observation);
 /// Memory that the kernel may charge for one worker beyond what it was told to touch: see memory_limits.h.

@@ -11,7 +11,8 @@
 namespace treeline {
 
 /// One law that every kernel must keep. `judge` returns a finding for each node (or worker) that the law says
-/// something about; none means NotApplicable. It is pure: the same scenario and observation, the same findings.
+/// something about; none means NotApplicable. It is pure: the same scenario and observation, the same
+/// findings.
 struct Invariant {
   std::string_view name;
   Controller controller;

@@ -67,7 +67,8 @@ std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation&
       most = std::max(most, get(sample.counters, Counter::PidsCurrent).value_or(0));
     }
     const double would_have = potential(
-        scenario, node, [&](size_t i) { return static_cast<double>(tasks_wanted(scenario.workers[i].workload)); },
+        scenario, node,
+        [&](size_t i) { return static_cast<double>(tasks_wanted(scenario.workers[i].workload)); },
         [&](NodeId id) -> std::optional<double> {
           const auto other = tasks_allowed(scenario, id);
           return other ? std::optional<double>(static_cast<double>(*other)) : std::nullopt;
@@ -87,7 +88,8 @@ std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation&
 namespace {
 
 /// Of a group that wants too many tasks: exactly so many forks succeed as there is room.
-std::optional<Finding> judge_full_group(const Scenario& scenario, const Observation& observation, NodeId node) {
+std::optional<Finding> judge_full_group(const Scenario& scenario, const Observation& observation,
+                                        NodeId node) {
   if (!is_exceeded(scenario, node)) return std::nullopt;
   for (NodeId other = 0; other < scenario.tree.size(); ++other) {
     const bool related = scenario.tree.is_in_subtree(other, node) || scenario.tree.is_in_subtree(node, other);
@@ -125,18 +127,18 @@ std::vector<Finding> judge_pids_fork(const Scenario& scenario, const Observation
       return tasks_allowed(scenario, above).has_value();
     });
     if (may_refuse || !limited) continue;
-    findings.push_back(at_most(
-        {"pids.fork", Controller::Pids, node, "refused forks"},
-        static_cast<double>(observation.workers[i].forks_refused), 0,
-        fmt::format("worker {} in {}, above which no group is full", i, scenario.tree.path(node))));
+    findings.push_back(
+        at_most({"pids.fork", Controller::Pids, node, "refused forks"},
+                static_cast<double>(observation.workers[i].forks_refused), 0,
+                fmt::format("worker {} in {}, above which no group is full", i, scenario.tree.path(node))));
   }
   return findings;
 }
 
 namespace {
 
-/// Threads of hogs that have been joined and may still be charged: pthread_join returns at mm_release(), the task is
-/// uncharged in release_task(). Between the readings of parent and child they may go, too.
+/// Threads of hogs that have been joined and may still be charged: pthread_join returns at mm_release(), the
+/// task is uncharged in release_task(). Between the readings of parent and child they may go, too.
 int64_t ending_threads(const Scenario& scenario, const std::vector<size_t>& workers) {
   int64_t threads = 0;
   for (const size_t i : workers) {
@@ -172,12 +174,11 @@ std::vector<Finding> judge_pids_conservation(const Scenario& scenario, const Obs
       tasks += *get(observation.nodes[static_cast<size_t>(child)].after, Counter::PidsCurrent);
     }
     if (!all_still(scenario, observation, node)) why = "its workers were not still when it was read";
-    Finding finding = equal_within({"pids.conservation", Controller::Pids, node, "tasks"},
-                                   static_cast<double>(*current), static_cast<double>(tasks) + own_threads / 2,
-                                   all_threads - own_threads / 2,
-                                   fmt::format("pids.current of {} against its own tasks and its children's",
-                                               scenario.tree.path(node)),
-                                   why);
+    Finding finding = equal_within(
+        {"pids.conservation", Controller::Pids, node, "tasks"}, static_cast<double>(*current),
+        static_cast<double>(tasks) + own_threads / 2, all_threads - own_threads / 2,
+        fmt::format("pids.current of {} against its own tasks and its children's", scenario.tree.path(node)),
+        why);
     if (!why.empty()) finding.status = Status::Inconclusive;
     findings.push_back(std::move(finding));
   }

@@ -7,14 +7,16 @@
 
 namespace treeline {
 
-/// A subtree never has more tasks than pids.max of its root lets fork: kernel/cgroup/pids.c, pids_try_charge, exact at
-/// every ancestor. Tasks that are attached are not refused (pids_can_attach only charges), so the bound is the greater
-/// of the limit and the workers attached. Conclusive if, under the other limits, more tasks were wanted.
+/// A subtree never has more tasks than pids.max of its root lets fork: kernel/cgroup/pids.c, pids_try_charge,
+/// exact at every ancestor. Tasks that are attached are not refused (pids_can_attach only charges), so the
+/// bound is the greater of the limit and the workers attached. Conclusive if, under the other limits, more
+/// tasks were wanted.
 std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation& observation);
 
 /// A fork fails with EAGAIN iff some ancestor is full. Children stay to the end, so:
 ///  - no group above wants more tasks than it may have: no refusal;
-///  - a group wants more, and no other limit above or below it is exceeded: exactly max − attached forks succeed.
+///  - a group wants more, and no other limit above or below it is exceeded: exactly max − attached forks
+///  succeed.
 std::vector<Finding> judge_pids_fork(const Scenario& scenario, const Observation& observation);
 
 /// pids.current is the number of the group's own tasks and its children's, exactly, when all hold still.

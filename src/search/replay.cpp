@@ -19,7 +19,8 @@ Status status_of(const Verdict& verdict, const Signature* signature, const std::
 
 }  // namespace
 
-Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature, int runs) {
+Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature,
+                            int runs) {
   ReplayResult result;
   for (int i = 0; i < runs; ++i) {
     Result<Trial> trial = run_trial(machine, scenario);

@@ -46,7 +46,8 @@ std::string sentences_of(const Counterexample& failure) {
   std::string text;
   if (!failure.verdict) return text;
   for (const Finding& finding : failure.verdict->findings) {
-    if (finding.status == Status::Violated) text += fmt::format("  {}: {}\n", finding.invariant, finding.sentence);
+    if (finding.status == Status::Violated)
+      text += fmt::format("  {}: {}\n", finding.invariant, finding.sentence);
   }
   return text;
 }
@@ -58,8 +59,8 @@ std::string rate_text(const Rate& rate) { return fmt::format("{} of {} runs", ra
 std::string report(const Counterexample& failure, const std::string& file) {
   std::string text;
   if (failure.signature) {
-    text += fmt::format("{} {}\n", failure.flaky ? "flaky, not seen again:" : "violated:",
-                        to_string(*failure.signature));
+    text += fmt::format(
+        "{} {}\n", failure.flaky ? "flaky, not seen again:" : "violated:", to_string(*failure.signature));
   }
   text += sentences_of(failure);
   if (failure.provenance) {

@@ -64,9 +64,11 @@ void ResultsStore::clear_in_flight() const { ::unlink((folder_ + "/in-flight.jso
 
 Result<std::string> ResultsStore::save_failure(const Counterexample& example) const {
   const std::string invariant = example.signature ? example.signature->invariant : "unknown";
-  const std::string path = fmt::format("{}/failures/{}{}-{:016x}.json", folder_, example.flaky ? "flaky-" : "",
-                                       invariant, hash_of(to_json(example.scenario)));
-  if (Result<void> saved = replace_file(path, to_json(example, 1)); !saved) return tl::unexpected(saved.error());
+  const std::string path =
+      fmt::format("{}/failures/{}{}-{:016x}.json", folder_, example.flaky ? "flaky-" : "", invariant,
+                  hash_of(to_json(example.scenario)));
+  if (Result<void> saved = replace_file(path, to_json(example, 1)); !saved)
+    return tl::unexpected(saved.error());
   return path;
 }
 

@@ -7,8 +7,8 @@
 
 namespace treeline {
 
-/// The results folder: in-flight.json, what runs now, and failures/*.json. Files are written aside and renamed, so
-/// that a reader, or a kill at any instant, finds whole ones.
+/// The results folder: in-flight.json, what runs now, and failures/*.json. Files are written aside and
+/// renamed, so that a reader, or a kill at any instant, finds whole ones.
 class ResultsStore {
  public:
   /// Makes the folder. InvalidInput if it cannot be used.

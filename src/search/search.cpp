@@ -87,7 +87,8 @@ class Hunt {
       if (finding.status == Status::Inconclusive) ++tally.inconclusive;
       if (finding.status == Status::Held) ++tally.held;
       if (finding.status == Status::Violated) ++tally.violated;
-      if (finding.status != Status::Inconclusive) tally.worst_margin = std::max(tally.worst_margin, finding.margin);
+      if (finding.status != Status::Inconclusive)
+        tally.worst_margin = std::max(tally.worst_margin, finding.margin);
     }
   }
 

@@ -18,16 +18,16 @@ struct SearchOptions {
   std::vector<const Property*> properties;  ///< Taken in turn, index by index.
   uint64_t seed = 1;
   uint64_t first_index = 0;
-  uint64_t count = 100;                     ///< Scenarios in all; 0: until the time is up.
-  std::chrono::milliseconds time_budget{0}; ///< 0: none.
-  std::string results_dir;                  ///< in-flight.json and failures/ go there.
+  uint64_t count = 100;                      ///< Scenarios in all; 0: until the time is up.
+  std::chrono::milliseconds time_budget{0};  ///< 0: none.
+  std::string results_dir;                   ///< in-flight.json and failures/ go there.
   int confirm_runs = 4;
   int shrink_runs = 400;
   std::chrono::milliseconds shrink_time{60'000};
-  int max_failures = 1;                     ///< Stop after that many distinct signatures.
-  std::string only_invariant;               ///< Non-empty: other invariants' violations are counted, not pursued.
-  std::string fault;                        ///< Recorded in the provenance.
-  std::function<bool()> should_stop;        ///< Asked between runs: the user wants to leave.
+  int max_failures = 1;               ///< Stop after that many distinct signatures.
+  std::string only_invariant;         ///< Non-empty: other invariants' violations are counted, not pursued.
+  std::string fault;                  ///< Recorded in the provenance.
+  std::function<bool()> should_stop;  ///< Asked between runs: the user wants to leave.
 };
 
 struct InvariantTally {
@@ -42,8 +42,8 @@ struct SearchResult {
   std::map<std::string, InvariantTally> tallies;  ///< By invariant.
   std::map<std::string, uint64_t> scenarios_by_property;
   std::map<std::string, double> seconds_by_property;
-  std::vector<Counterexample> failures;           ///< Confirmed and shrunk, then flaky ones.
-  std::vector<std::string> files;                 ///< Where failures[i] was saved.
+  std::vector<Counterexample> failures;  ///< Confirmed and shrunk, then flaky ones.
+  std::vector<std::string> files;        ///< Where failures[i] was saved.
 };
 
 /// What the loop is doing, for a live display; called often, must be cheap.
@@ -52,7 +52,7 @@ struct Progress {
   Phase phase = Phase::Running;
   const Property* property = nullptr;
   uint64_t index = 0;
-  Size size;                    ///< Of what runs now.
+  Size size;  ///< Of what runs now.
   const SearchResult* so_far = nullptr;
 };
 

@@ -10,8 +10,8 @@ namespace treeline {
 
 namespace {
 
-/// Passes after which a scenario that fails at `rate` would have shown with 99%. The estimate leans to the low side:
-/// half a violation and half a pass are added to what was seen (Krichevsky and Trofimov).
+/// Passes after which a scenario that fails at `rate` would have shown with 99%. The estimate leans to the
+/// low side: half a violation and half a pass are added to what was seen (Krichevsky and Trofimov).
 int passes_for(Rate rate) {
   constexpr int kMost = 40;
   const double estimate = (rate.violated + 0.5) / (rate.runs + 1.0);

@@ -47,7 +47,7 @@ TEST(Draw, AlignsTheNotesBehindTheNodes) {
             R"(t  cpu.max=10 ms/100 ms  memory.max=64 MiB  ◄ used 31 ms, allowed 20 ms
 ├─ a
 │  └─ leaf  cpu.weight=200
-└─ b  pids.max=8  cpuset.cpus=0-1              ◄ full
+└─ b  pids.max=8  cpuset.cpus=0-1           ◄ full
 for 200 ms
 )");
 }

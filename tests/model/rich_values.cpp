@@ -144,7 +144,9 @@ Observation rich_observation() {
   node.after = every_counter(int64_t{1} << 40);
   node.drained = {{Counter::MemoryCurrent, 4096}};
   node.series = {{5'000'000, every_counter(7)}, {10'000'000, {}}};
-  observation.nodes = {node, node, {}, {}, {}};
+  NodeObservation unfrozen = node;
+  unfrozen.readbacks.pop_back();
+  observation.nodes = {unfrozen, node, {}, {}, {}};
   observation.workers.assign(7, WorkerObservation{});
   observation.workers[1] = rich_worker();
   observation.actions = {{10'000'001, 10'000'900, 0, {1, 2, 3}}, {30'000'001, -1, 16, {}}};

@@ -34,7 +34,7 @@ TEST(Validate, ReportsEveryFault) {
   scenario.probes[4].node = 5;
   scenario.window.sample_every_us = 0;
   EXPECT_THAT(paths(scenario),
-              ElementsAre("/workers/0/node", "/actions/1/node", "/probes/4/node", "/window/sample_every_us"));
+              ElementsAre("/workers/0/node", "/window/sample_every_us", "/actions/1/node", "/probes/4/node"));
 }
 
 TEST(Validate, NamesMayRepeatUnderDifferentParents) {

@@ -109,8 +109,7 @@ TEST(Oracle, NamesOfNodesDoNotMatter) {
   const auto statuses = [](const World& judged) {
     std::vector<Status> result;
     const auto verdict = judge(judged.scenario, judged.seen);
-    for (const Finding& finding : verdict->findings)
-      result.push_back(finding.status);
+    for (const Finding& finding : verdict->findings) result.push_back(finding.status);
     return result;
   };
   const std::vector<Status> before = statuses(world);
