@@ -21,7 +21,8 @@ NodeId draw_frozen(const Tree& tree, NodeId place) {
 
 }  // namespace
 
-rc::Gen<std::vector<Action>> actions_gen(const Tree& tree, std::vector<NodeId> places, int most_pairs) {
+rc::Gen<std::vector<Action>> actions_gen(const Tree& tree, const std::vector<NodeId>& places,
+                                         int most_pairs) {
   return rc::gen::exec([=] {
            std::vector<Action> actions;
            const int pairs = std::max(1, *chance(75) ? 1 : *uniform(1, most_pairs));

@@ -10,7 +10,7 @@ namespace treeline {
 
 /// Freezes and thaws of nodes on the lineages of `places`, in order of time, with enough time between them
 /// that a hog shows whether it stands still or runs: a CPU may be stolen for 40 ms.
-rc::Gen<std::vector<Action>> actions_gen(const Tree& tree, std::vector<NodeId> places, int most_pairs);
+rc::Gen<std::vector<Action>> actions_gen(const Tree& tree, const std::vector<NodeId>& places, int most_pairs);
 
 /// When the window should end after the last action, so that its effect can be seen.
 int64_t end_after(const std::vector<Action>& actions);

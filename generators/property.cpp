@@ -20,6 +20,17 @@ constexpr std::array<Knob, 1> kPidsMax{Knob::PidsMax};
 constexpr std::array<Knob, 1> kIoMax{Knob::IoMax};
 constexpr std::array<Knob, 1> kFreeze{Knob::Freeze};
 
+constexpr std::array<std::string_view, 2> kBandwidthAims{"cpu.bandwidth", "cpu.bandwidth_witness"};
+constexpr std::array<std::string_view, 2> kEntitlementAims{"cpu.entitlement", "cpu.no_throttle"};
+constexpr std::array<std::string_view, 1> kFairnessAims{"cpu.fairness"};
+constexpr std::array<std::string_view, 1> kCpusetAims{"cpuset.confinement"};
+constexpr std::array<std::string_view, 3> kMemoryAims{"memory.max", "memory.oom", "memory.rss"};
+constexpr std::array<std::string_view, 2> kPidsAims{"pids.max", "pids.fork"};
+constexpr std::array<std::string_view, 1> kIoAims{"io.max"};
+constexpr std::array<std::string_view, 2> kFreezerAims{"freezer.stops", "freezer.resumes"};
+constexpr std::array<std::string_view, 2> kRulesAims{"knob.readback", "knob.refusal"};
+constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
+
 struct Entry {
   Property property;
   rc::Gen<Scenario> (*gen)(const Constraints&);
@@ -29,20 +40,26 @@ constexpr size_t kCount = 10;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
-      {{"cpu_bandwidth", "No subtree uses more CPU time than its cpu.max allows", kCpuMax},
+      {{"cpu_bandwidth", "No subtree uses more CPU time than its cpu.max allows", kCpuMax, kBandwidthAims},
        cpu_bandwidth_gen},
-      {{"cpu_entitlement", "A group gets the quota that it wants, and none is throttled below it", kCpuMax},
+      {{"cpu_entitlement", "A group gets the quota that it wants, and none is throttled below it", kCpuMax,
+        kEntitlementAims},
        cpu_entitlement_gen},
-      {{"cpu_fairness", "Siblings that compete for one CPU share it by cpu.weight", kCpuWeight},
+      {{"cpu_fairness", "Siblings that compete for one CPU share it by cpu.weight", kCpuWeight,
+        kFairnessAims},
        cpu_fairness_gen},
-      {{"cpuset", "No task runs outside its cpuset", kCpusetCpus}, cpuset_gen},
-      {{"memory", "Memory stays below memory.max, and an OOM kill comes only where it must", kMemoryMax},
+      {{"cpuset", "No task runs outside its cpuset", kCpusetCpus, kCpusetAims}, cpuset_gen},
+      {{"memory", "Memory stays below memory.max, and an OOM kill comes only where it must", kMemoryMax,
+        kMemoryAims},
        memory_gen},
-      {{"pids", "Tasks stay within pids.max, and fork fails only where a group is full", kPidsMax}, pids_gen},
-      {{"io", "I/O stays below the rates of io.max", kIoMax}, io_gen},
-      {{"freezer", "A frozen subtree stands still, and goes on when thawed", kFreeze}, freezer_gen},
-      {{"rules", "Every knob reads back as written, and what the rules forbid is refused", {}}, rules_gen},
-      {{"mixed", "Everything at once", {}}, mixed_gen},
+      {{"pids", "Tasks stay within pids.max, and fork fails only where a group is full", kPidsMax, kPidsAims},
+       pids_gen},
+      {{"io", "I/O stays below the rates of io.max", kIoMax, kIoAims}, io_gen},
+      {{"freezer", "A frozen subtree stands still, and goes on when thawed", kFreeze, kFreezerAims},
+       freezer_gen},
+      {{"rules", "Every knob reads back as written, and what the rules forbid is refused", {}, kRulesAims},
+       rules_gen},
+      {{"mixed", "Everything at once", {}, kMixedAims}, mixed_gen},
   }};
   return kEntries;
 }

@@ -17,6 +17,8 @@ struct Property {
   std::string_view name;  ///< "cpu_bandwidth"
   std::string_view summary;
   std::span<const Knob> needs;  ///< Knobs without which it says nothing.
+  /// Invariants (oracle/oracle.h) that it is drawn for: a run that judged none of them says nothing.
+  std::span<const std::string_view> aims;
 };
 
 /// cpu_bandwidth, cpu_entitlement, cpu_fairness, cpuset, memory, pids, io, freezer, rules (read-back and

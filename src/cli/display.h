@@ -27,7 +27,4 @@ class Display {
   Clock::time_point next_;
 };
 
-/// The tables at the end of a search: checks by invariant, scenarios by property.
-std::string summary(const SearchResult& result);
-
 }  // namespace treeline::cli

@@ -7,6 +7,7 @@
 #include "cli/display.h"
 #include "generators/placement.h"
 #include "search/search.h"
+#include "search/summary.h"
 
 namespace treeline::cli {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "machine/host_machine.h"
+#include "fixtures/test_machine.h"
 #include "model/json.h"
 #include "model/rules.h"
 #include "search/search.h"
@@ -34,15 +34,12 @@ class Corpus : public ::testing::TestWithParam<std::string> {};
 TEST_P(Corpus, StaysFixed) {
   const auto example = counterexample_from_file(GetParam());
   ASSERT_TRUE(example) << to_string(example.error());
-  HostOptions options;
-  options.executor_path = TREELINE_BIN_DIR "/treeline-executor";
-  const auto machine = HostMachine::open(options);
-  if (!machine && machine.error().kind == ErrorKind::Unavailable) GTEST_SKIP() << to_string(machine.error());
-  ASSERT_TRUE(machine) << to_string(machine.error());
-  const std::vector<Fault> lacking = unmet(example->scenario, (*machine)->facts());
+  const TestMachine host = open_test_machine();
+  if (!host.machine) GTEST_SKIP() << host.unavailable;
+  const std::vector<Fault> lacking = unmet(example->scenario, host.machine->facts());
   if (!lacking.empty()) GTEST_SKIP() << lacking[0].json_path << ": " << lacking[0].message;
 
-  const auto result = replay(**machine, example->scenario, nullptr, 2);
+  const auto result = replay(*host.machine, example->scenario, nullptr, 2);
   ASSERT_TRUE(result) << to_string(result.error());
   Counterexample seen = *example;
   seen.verdict = result->last_violated;

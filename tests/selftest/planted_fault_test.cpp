@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "machine/host_machine.h"
+#include "fixtures/test_machine.h"
 #include "search/search.h"
 #include "tests/cli/command.h"
 
@@ -41,20 +41,14 @@ class PlantedFaults : public ::testing::TestWithParam<PlantedFaultInfo> {
 
   /// nullptr if the test is to be skipped; `why` then says why.
   std::unique_ptr<HostMachine> open(std::optional<PlantedFault> fault, std::string& why) const {
-    HostOptions options;
-    options.executor_path = TREELINE_BIN_DIR "/treeline-executor";
-    options.fault = fault;
-    auto machine = HostMachine::open(options);
-    if (!machine) {
-      why = to_string(machine.error());
-      EXPECT_EQ(machine.error().kind, ErrorKind::Unavailable) << why;
-      return nullptr;
-    }
-    if (const auto untestable = why_untestable(property(), (*machine)->facts())) {
+    TestMachine host = open_test_machine(fault);
+    why = host.unavailable;
+    if (!host.machine) return nullptr;
+    if (const auto untestable = why_untestable(property(), host.machine->facts())) {
       why = *untestable;
       return nullptr;
     }
-    return std::move(*machine);
+    return std::move(host.machine);
   }
 
   const Property& property() const { return *find_property(GetParam().property); }

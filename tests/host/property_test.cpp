@@ -1,0 +1,11 @@
+#include "fixtures/property_test.h"
+
+namespace treeline {
+namespace {
+
+TEST_P(PropertyTest, HoldsOnEveryTree) { search_for_violations(); }
+
+INSTANTIATE_TEST_SUITE_P(Host, PropertyTest, testing::ValuesIn(all_properties()), property_name);
+
+}  // namespace
+}  // namespace treeline
