@@ -11,14 +11,18 @@ namespace treeline {
 /// than T holds whole periods, the burst, and per CPU a slice that was fetched and a tick that ends late
 /// (kernel/sched/fair.c: sched_cfs_bandwidth_slice, task_tick_fair → check_cfs_rq_runtime). A loaded
 /// host may take a CPU away for some ticks, hence the allowance for noise.
-double bandwidth_additive_us(const CpuBandwidth& bandwidth, int64_t burst_us, const MachineFacts& machine);
+double bandwidth_additive_us(const CpuBandwidth& bandwidth, int64_t burst_us, int cpus,
+                             const MachineFacts& machine);
 
-/// The shortest window in which a group that runs on `cpus_used` CPUs exceeds its bound for certain.
-double window_to_exceed_us(const CpuBandwidth& bandwidth, int64_t burst_us, double cpus_used,
+/// The shortest window in which a group that may run on `cpus` CPUs, and uses `cpus_used`, exceeds its bound
+/// for certain.
+double window_to_exceed_us(const CpuBandwidth& bandwidth, int64_t burst_us, int cpus, double cpus_used,
                            const MachineFacts& machine);
 
-/// The shortest window in which getting only half of the quota shows.
-double window_to_miss_half_us(const CpuBandwidth& bandwidth, const MachineFacts& machine);
+/// The shortest window in which it shows that a group, `parallel` threads of which run on `cpus` CPUs, gets
+/// only half of its quota.
+double window_to_miss_half_us(const CpuBandwidth& bandwidth, int cpus, int parallel,
+                              const MachineFacts& machine);
 
 inline double cpus_of(const CpuBandwidth& bandwidth) {
   return static_cast<double>(bandwidth.quota_us.value_or(0)) / static_cast<double>(bandwidth.period_us);

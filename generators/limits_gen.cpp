@@ -150,7 +150,7 @@ std::optional<CpuBandwidth> bandwidth_above(const Tree& tree, NodeId node) {
   return std::nullopt;
 }
 
-rc::Gen<IdSet> subset_gen(IdSet of) {
+rc::Gen<IdSet> subset_gen(const IdSet& of) {
   return rc::gen::exec([of] {
            const size_t count = *uniform<size_t>(1, std::max<size_t>(1, of.ids.size()));
            return IdSet{*some_of(count, of.ids)};

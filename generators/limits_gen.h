@@ -35,7 +35,7 @@ rc::Gen<CpuBandwidth> bandwidth_gen(BandwidthRange range, std::optional<CpuBandw
 std::optional<CpuBandwidth> bandwidth_above(const Tree& tree, NodeId node);
 
 /// A non-empty subset.
-rc::Gen<IdSet> subset_gen(IdSet of);
+rc::Gen<IdSet> subset_gen(const IdSet& of);
 
 /// A value of `knob` for `node` that is legal below the limits of its ancestors and beside those of the node
 /// itself that precede it in the table; nullopt if there is none (a burst without quota, no swap).

@@ -86,7 +86,7 @@ std::vector<NodeId> place(const Strategy& strategy, const Tree& tree, rc::Random
   return nodes;
 }
 
-rc::Gen<Placement> placement_gen(Tree tree, Strategy strategy, int max_nodes) {
+rc::Gen<Placement> placement_gen(const Tree& tree, const Strategy& strategy, int max_nodes) {
   return rc::gen::exec([tree, strategy, max_nodes] {
            rc::Random random(*rc::gen::noShrink(uniform<uint64_t>(0, UINT64_MAX - 1)));
            Placement placement{strategy, place(strategy, tree, random)};
@@ -97,7 +97,7 @@ rc::Gen<Placement> placement_gen(Tree tree, Strategy strategy, int max_nodes) {
       .as("placement");
 }
 
-rc::Gen<Placement> placement_gen(Tree tree, const Constraints& constraints, int max_nodes) {
+rc::Gen<Placement> placement_gen(const Tree& tree, const Constraints& constraints, int max_nodes) {
   return rc::gen::exec([tree, forced = constraints.placement, max_nodes] {
     const Strategy strategy = forced ? *forced : *strategy_gen(tree);
     return *placement_gen(tree, strategy, max_nodes);

@@ -36,9 +36,9 @@ struct Placement {
   std::vector<NodeId> nodes;
 };
 /// The strategy's nodes in the tree; if it picks none, the leaves (and the placement then says so).
-rc::Gen<Placement> placement_gen(Tree tree, Strategy strategy, int max_nodes);
+rc::Gen<Placement> placement_gen(const Tree& tree, const Strategy& strategy, int max_nodes);
 /// The same by `constraints.placement`, or else by any strategy.
-rc::Gen<Placement> placement_gen(Tree tree, const Constraints& constraints, int max_nodes);
+rc::Gen<Placement> placement_gen(const Tree& tree, const Constraints& constraints, int max_nodes);
 
 /// Any strategy with parameters that fit the tree.
 rc::Gen<Strategy> strategy_gen(const Tree& tree);

@@ -83,9 +83,10 @@ Window draw_window(const Scenario& scenario, NodeId target, const Constraints& c
   const int64_t burst = amount(limits, Knob::CpuMaxBurst).value_or(0);
   const auto& machine = constraints.machine;
   const double can_use = parallelism(scenario, target, machine);
+  const int cpus = static_cast<int>(effective_cpus(scenario.tree, target, machine).ids.size());
   const double slightly = std::min(can_use, kSmallExcess * cpus_of(bandwidth));
-  const double for_small_excess = window_to_exceed_us(bandwidth, burst, slightly, machine);
-  const double for_no_limit = window_to_exceed_us(bandwidth, burst, can_use, machine);
+  const double for_small_excess = window_to_exceed_us(bandwidth, burst, cpus, slightly, machine);
+  const double for_no_limit = window_to_exceed_us(bandwidth, burst, cpus, can_use, machine);
   const bool is_for_small = for_small_excess <= kLongestForSmallExcessUs && *chance(80);
   const double needed = is_for_small ? for_small_excess : for_no_limit;
   return fixed_window(std::clamp(needed, 100'000.0, kLongestForSmallExcessUs), constraints);
@@ -94,9 +95,11 @@ Window draw_window(const Scenario& scenario, NodeId target, const Constraints& c
 Scenario draw(const Constraints& constraints) {
   Ground ground = *ground_gen(constraints, 4);
   const std::vector<int>& cpus = constraints.machine.cpus;
-  if (constraints.machine.has(Knob::CpusetCpus) && cpus.size() > 1 && *chance(10)) {
+  if (constraints.machine.has(Knob::CpusetCpus) && cpus.size() > 1 && *chance(60)) {
+    // On one CPU the bound is the narrowest: slices and late ticks count by CPU.
     const std::vector<NodeId> lineage = ground.tree.lineage(ground.target);
-    ground.tree[*one_of(lineage)].limits[Knob::CpusetCpus] = *subset_gen(IdSet{cpus});
+    const IdSet some = *chance(80) ? IdSet{{*one_of(cpus)}} : *subset_gen(IdSet{cpus});
+    ground.tree[*one_of(lineage)].limits[Knob::CpusetCpus] = some;
   }
   Scenario scenario;
   scenario.strategy = ground.placement.strategy;

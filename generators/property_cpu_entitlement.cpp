@@ -11,7 +11,11 @@ namespace treeline {
 
 namespace {
 
-constexpr double kLongestUs = 600'000;
+constexpr double kLongestUs = 800'000;
+
+/// Periods that are long against the tick and base slice that pass before an unthrottled group gets on.
+constexpr int64_t kMinPeriodUs = 12'000;
+constexpr int64_t kMaxPeriodUs = 25'000;
 
 double cpu_count(const Constraints& constraints) {
   return static_cast<double>(constraints.machine.cpus.size());
@@ -23,51 +27,60 @@ int threads_for(double cpus, const Constraints& constraints) {
   return std::clamp(static_cast<int>(std::ceil(cpus)) + *uniform(0, 1), 1, most);
 }
 
+Window window_for(double needed_us, const Constraints& constraints) {
+  return fixed_window(std::clamp(needed_us, 100'000.0, kLongestUs), constraints);
+}
+
 /// One group wants all of its quota, whose hogs are the only ones in the tree.
 void draw_single_wanter(Scenario& scenario, const Ground& ground, const Constraints& constraints) {
   const double most = 0.8 * cpu_count(constraints);
-  const CpuBandwidth bandwidth = *bandwidth_gen({0.15, most, 2'000, *chance(80) ? 25'000 : 100'000});
+  const CpuBandwidth bandwidth =
+      *bandwidth_gen({0.3, most, kMinPeriodUs, *chance(80) ? kMaxPeriodUs : 100'000});
   scenario.tree[ground.target].limits[Knob::CpuMax] = bandwidth;
   const NodeId hog = *one_of(ground.below);
+  const int threads = threads_for(cpus_of(bandwidth), constraints);
   for (const NodeId node : ground.placement.nodes) {
-    const bool is_hog = node == hog;
-    scenario.workers.push_back(
-        {node, is_hog ? endless_hog(threads_for(cpus_of(bandwidth), constraints)) : Workload(Idle{})});
+    scenario.workers.push_back({node, node == hog ? endless_hog(threads) : Workload(Idle{})});
   }
-  scenario.window = fixed_window(
-      std::clamp(window_to_miss_half_us(bandwidth, constraints.machine), 100'000.0, kLongestUs), constraints);
+  const auto cpus = static_cast<int>(constraints.machine.cpus.size());
+  const double needed_us =
+      window_to_miss_half_us(bandwidth, cpus, std::min(cpus, threads), constraints.machine);
+  scenario.window = window_for(needed_us, constraints);
 }
 
-/// As many groups as there are CPUs at most, none above another, each with one endless thread and less than a
-/// CPU of quota.
-void draw_many_wanters(Scenario& scenario, const Ground& ground, const Constraints& constraints) {
+/// As many groups as there are CPUs at most, none above another, each with a CPU of its own and less than
+/// that of quota, which its hog always wants.
+void draw_wanters_apart(Scenario& scenario, const Ground& ground, const Constraints& constraints) {
   std::vector<NodeId> leaves;
   for (NodeId id = 0; id < scenario.tree.size(); ++id) {
     if (scenario.tree.is_leaf(id)) leaves.push_back(id);
   }
-  const size_t most = std::min<size_t>(constraints.machine.cpus.size(), 4);
-  double longest = 100'000;
-  for (const NodeId node : *some_of(most, leaves)) {
-    const CpuBandwidth bandwidth = *bandwidth_gen({0.25, 0.8, 2'000, 20'000});
+  std::vector<int> cpus = constraints.machine.cpus;
+  double longest_us = 0;
+  for (const NodeId node : *some_of(std::min<size_t>(cpus.size(), 4), leaves)) {
+    const CpuBandwidth bandwidth = *bandwidth_gen({0.35, 0.6, kMinPeriodUs, kMaxPeriodUs});
     scenario.tree[node].limits[Knob::CpuMax] = bandwidth;
-    scenario.workers.push_back({node, endless_hog(1)});
-    longest = std::max(longest, window_to_miss_half_us(bandwidth, constraints.machine));
+    scenario.tree[node].limits[Knob::CpusetCpus] = IdSet{{cpus.back()}};
+    cpus.pop_back();
+    scenario.workers.push_back({node, endless_hog(*chance(80) ? 1 : 2)});
+    longest_us = std::max(longest_us, window_to_miss_half_us(bandwidth, 1, 1, constraints.machine));
   }
   scenario.strategy = {};
   // An interior node may be limited too, far above what its leaves get together.
-  if (!scenario.tree.is_leaf(ground.target) && *chance(30)) {
+  if (!scenario.tree.is_leaf(ground.target) && *chance(10)) {
     const auto period = *period_gen(5'000, 50'000);
-    const auto cpus = static_cast<int64_t>(constraints.machine.cpus.size());
-    scenario.tree[ground.target].limits[Knob::CpuMax] = CpuBandwidth{2 * cpus * period, period};
+    const auto count = static_cast<int64_t>(constraints.machine.cpus.size());
+    scenario.tree[ground.target].limits[Knob::CpuMax] = CpuBandwidth{2 * count * period, period};
   }
-  scenario.window = fixed_window(std::min(longest, kLongestUs), constraints);
+  scenario.window = window_for(longest_us, constraints);
 }
 
-/// Hogs that together want less than the quota in every period. In a period a hog of duty d and cycle c runs
-/// at most d·(period + c); and of the quota each other CPU may hold back a slice (cfs_b->slice, distribute
-/// and return in kernel/sched/fair.c).
+/// Hogs that together want less than the quota in every period. In a period a hog of cycle c runs in at most
+/// ⌈period/c⌉+1 of them; and of the quota each CPU may hold back a slice (cfs_b->slice, distribute and return
+/// in kernel/sched/fair.c) and take a late tick's time too much.
 void draw_modest(Scenario& scenario, const Ground& ground, const Constraints& constraints) {
-  const int64_t period = *period_gen(50'000, 150'000);
+  constexpr double kLateTickUs = 45'000;
+  const int64_t period = *period_gen(100'000, 200'000);
   double demand_us = 0;
   for (const NodeId node : ground.placement.nodes) {
     const bool is_below = scenario.tree.is_in_subtree(node, ground.target);
@@ -76,14 +89,16 @@ void draw_modest(Scenario& scenario, const Ground& ground, const Constraints& co
       continue;
     }
     const CpuHog hog{1, *uniform(5, 30), *one_of(std::vector<int64_t>{2'000, 5'000, 10'000, 20'000})};
-    demand_us += hog.duty_percent / 100.0 * static_cast<double>(period + hog.cycle_us);
+    demand_us += hog.duty_percent / 100.0 * static_cast<double>(period + 2 * hog.cycle_us);
     scenario.workers.push_back({node, hog});
   }
-  const double held_back =
-      (cpu_count(constraints) - 1) * static_cast<double>(constraints.machine.cfs_slice_us);
-  const double slack_us = 5'000.0 * *uniform(1, 6);
-  const auto quota = static_cast<int64_t>(1.25 * demand_us + held_back + slack_us);
-  scenario.tree[ground.target].limits[Knob::CpuMax] = CpuBandwidth{quota, period};
+  const double per_cpu = static_cast<double>(constraints.machine.cfs_slice_us) + kLateTickUs;
+  const auto quota = static_cast<int64_t>(1.25 * demand_us + cpu_count(constraints) * per_cpu);
+  const bool are_all_limited = *chance(70);  // every group above must leave them alone just as well
+  for (const NodeId node : scenario.tree.lineage(ground.target)) {
+    if (node != ground.target && !are_all_limited) continue;
+    scenario.tree[node].limits[Knob::CpuMax] = CpuBandwidth{quota, period};
+  }
   scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(3, 4) * period), constraints);
 }
 
@@ -93,10 +108,10 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree = ground.tree;
   scenario.strategy = ground.placement.strategy;
   const int mode = *uniform(0, 99);
-  if (mode < 40) {
+  if (mode < 55 && constraints.machine.has(Knob::CpusetCpus)) {
+    draw_wanters_apart(scenario, ground, constraints);
+  } else if (mode < 60) {
     draw_single_wanter(scenario, ground, constraints);
-  } else if (mode < 55) {
-    draw_many_wanters(scenario, ground, constraints);
   } else {
     draw_modest(scenario, ground, constraints);
   }

@@ -19,7 +19,9 @@ Scenario draw(const Constraints& constraints) {
   for (const NodeId node : ground.placement.nodes) {
     // Endless ones, few enough that each makes progress within a few ticks while nothing is frozen.
     const int threads = ground.placement.nodes.size() == 1 ? *uniform(1, std::min(cpus, 4)) : 1;
-    scenario.workers.push_back({node, endless_hog(threads)});
+    const bool is_below = ground.tree.is_in_subtree(node, ground.target);
+    const bool is_busy = scenario.workers.empty() ? is_below : *chance(50);
+    scenario.workers.push_back({node, is_busy ? endless_hog(threads) : Workload(Idle{})});
   }
   scenario.actions = *actions_gen(scenario.tree, ground.below, 2);
   scenario.window = fixed_window(static_cast<double>(end_after(scenario.actions)), constraints);

@@ -62,7 +62,7 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree[ground.target].limits[Knob::MemoryMax] = Amount{limit};
   draw_other_limits(scenario.tree, ground.target, limit, constraints);
   const std::vector<MemoryKind> kinds = draw_kinds();
-  const int64_t demand = *memory_demand_gen(limit, sharers, *chance(50));
+  const int64_t demand = *memory_demand_gen(limit, sharers, *chance(65));
   std::vector<int64_t> parts = *parts_of(std::max<int64_t>(demand, 4096 * sharers), sharers, 4096);
   for (const NodeId node : ground.placement.nodes) {
     if (scenario.tree.is_in_subtree(node, ground.target)) {

@@ -32,9 +32,9 @@ Scenario draw(const Constraints& constraints) {
   const int room = *uniform(0, std::min(12, most_room));
   scenario.tree[ground.target].limits[Knob::PidsMax] = Amount{sharers + room};
   draw_other_limits(scenario.tree, ground.target, workers);
-  // One in three each: more forks than there is room for, exactly as many, fewer.
-  const int style = *uniform(0, 2);
-  const int wanted = style == 0 ? room + *uniform(1, 6) : style == 1 ? room : room - *uniform(1, 4);
+  // Mostly more forks than there is room for; else exactly as many, or fewer.
+  const int style = *uniform(0, 9);
+  const int wanted = style < 7 ? room + *uniform(1, 6) : style == 7 ? room : room - *uniform(1, 4);
   const int forks = std::max(1, wanted);
   std::vector<int64_t> parts = *parts_of(std::max(forks, sharers), sharers, 1);
   for (const NodeId node : ground.placement.nodes) {

@@ -78,10 +78,10 @@ Candidates simplify_workloads(const Scenario& scenario) {
   for (size_t i = 0; i < scenario.workers.size(); ++i) {
     std::vector<Workload> list = simpler(scenario.workers[i].workload);
     list.emplace_back(Idle{});
-    for (Workload& workload : list) {
+    for (const Workload& workload : list) {
       if (workload == scenario.workers[i].workload) continue;
       candidates.push_back(scenario);
-      candidates.back().workers[i].workload = std::move(workload);
+      candidates.back().workers[i].workload = workload;
     }
   }
   return candidates;

@@ -64,7 +64,7 @@ rc::Gen<std::string> name_gen() {
       .as("name");
 }
 
-NodeId add_child(Tree& tree, NodeId parent, std::string wanted_name) {
+NodeId add_child(Tree& tree, NodeId parent, const std::string& wanted_name) {
   const std::vector<NodeId> siblings = tree.children(parent);
   const auto is_taken = [&](const std::string& name) {
     return std::any_of(siblings.begin(), siblings.end(), [&](NodeId id) { return tree[id].name == name; });

@@ -29,6 +29,6 @@ rc::Gen<std::string> name_gen();
 rc::Gen<Tree> tree_gen(TreeShape shape);
 
 /// Adds a child with an unused name and returns its id.
-NodeId add_child(Tree& tree, NodeId parent, std::string wanted_name);
+NodeId add_child(Tree& tree, NodeId parent, const std::string& wanted_name);
 
 }  // namespace treeline

@@ -127,8 +127,9 @@ rc::Gen<Workload> workload_gen(WorkloadKind kind, int share, const Constraints& 
       .as("workload");
 }
 
-rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node, std::vector<WorkloadKind> kinds,
-                                         int share, const Constraints& constraints) {
+rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node,
+                                         const std::vector<WorkloadKind>& kinds, int share,
+                                         const Constraints& constraints) {
   return rc::gen::exec([=]() -> Workload {
            std::vector<WorkloadKind> pressing;
            for (const WorkloadKind kind : kinds) {
@@ -140,7 +141,7 @@ rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node, std::vec
       .as("suggested workload");
 }
 
-rc::Gen<MemoryHog> memory_hog_gen(int64_t bytes, std::vector<MemoryKind> kinds) {
+rc::Gen<MemoryHog> memory_hog_gen(int64_t bytes, const std::vector<MemoryKind>& kinds) {
   return rc::gen::exec([=] {
     MemoryHog hog;
     hog.kind = *one_of(kinds);
@@ -158,9 +159,9 @@ rc::Gen<int64_t> memory_demand_gen(int64_t limit_bytes, int workers, bool over) 
     if (over) return limit_bytes + *log_uniform(64 << 10, std::max<int64_t>(128 << 10, limit_bytes));
     // Twice the overhead: once taken, once for doubt. Half of the limit, so that half of the limit would
     // kill.
-    const int64_t least_slack = 2 * workers * kWorkerOverheadBytes;
+    const int64_t least_slack = int64_t{2} * workers * kWorkerOverheadBytes;
     const int64_t slack = *log_uniform(least_slack, std::max(least_slack, limit_bytes / 2));
-    return std::max<int64_t>(4096 * workers, limit_bytes - slack);
+    return std::max<int64_t>(int64_t{4096} * workers, limit_bytes - slack);
   });
 }
 
@@ -174,7 +175,8 @@ rc::Gen<IoHog> io_hog_gen(const IoRates& rates, int workers) {
     const std::optional<int64_t> bytes = reads ? rates.read_bytes : rates.write_bytes;
     // A block waits in the kernel, beyond any signal, for its share of the rate: at most a tenth of a second
     // for all workers together, so that a run ends soon after its window.
-    const int64_t most = bytes ? std::clamp<int64_t>(*bytes / (10 * workers), 4096, 64 << 10) : 64 << 10;
+    const int64_t most =
+        bytes ? std::clamp<int64_t>(*bytes / (int64_t{10} * workers), 4096, 64 << 10) : 64 << 10;
     hog.block_bytes = 4096;
     while (hog.block_bytes * 2 <= most && *chance(60)) hog.block_bytes *= 2;
     hog.file_bytes = *one_of(std::vector<int64_t>{256 << 10, 1 << 20, 4 << 20});

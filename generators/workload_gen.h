@@ -20,14 +20,15 @@ rc::Gen<Workload> workload_gen(WorkloadKind kind, int share, const Constraints& 
 /// A workload that presses one of the limits that bind the node: more threads than a quota or cpuset gives
 /// CPUs, memory just over or just under the least memory.max, forks at or beyond the least pids.max, I/O
 /// where a rate is set. Of the kinds given, if one of them has a limit to press; else any of the kinds.
-rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node, std::vector<WorkloadKind> kinds,
-                                         int share, const Constraints& constraints);
+rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node,
+                                         const std::vector<WorkloadKind>& kinds, int share,
+                                         const Constraints& constraints);
 
 /// Endless hog of `threads` threads.
 inline Workload endless_hog(int threads) { return CpuHog{threads, 100, 10'000}; }
 
 /// Memory of a kind, with chunks and order drawn.
-rc::Gen<MemoryHog> memory_hog_gen(int64_t bytes, std::vector<MemoryKind> kinds);
+rc::Gen<MemoryHog> memory_hog_gen(int64_t bytes, const std::vector<MemoryKind>& kinds);
 
 /// `demand` bytes for a limit: `over` it by something, or under it with room for `workers` workers' overhead.
 rc::Gen<int64_t> memory_demand_gen(int64_t limit_bytes, int workers, bool over);

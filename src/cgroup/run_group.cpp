@@ -45,6 +45,7 @@ std::optional<Owner> parse(const std::string& name) {
   if (pid.ec != std::errc() || pid.ptr == end || *pid.ptr != '-') return std::nullopt;
   const auto started = std::from_chars(pid.ptr + 1, end, owner.started);
   if (started.ec != std::errc() || (started.ptr != end && *started.ptr != '-')) return std::nullopt;
+  if (name.find('/') != std::string::npos) return std::nullopt;  // one folder, and no way out of its parent
   return owner;
 }
 

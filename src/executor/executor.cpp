@@ -108,16 +108,25 @@ class Run {
     Result<Scratch> scratch = Scratch::create(options_.scratch_dir, scenario_);
     if (!scratch) return tl::unexpected(scratch.error());
     scratch_.emplace(std::move(*scratch));
-    for (const auto& phase : {&Run::actualize, &Run::spawn, &Run::run_window, &Run::stop, &Run::release,
-                              &Run::drain, &Run::tear_down}) {
-      if (interrupted())
-        return fail(ErrorKind::Infrastructure, "run the scenario", "", EINTR, "it was ended");
-      if (Result<void> done = (this->*phase)(); !done) return tl::unexpected(done.error());
-    }
+    Result<void> done = run_phases();
+    // On the way out the workers are killed first, and what is frozen or throttled does not die.
+    if (!done && groups_) lift_limits();
+    if (!done) return tl::unexpected(done.error());
     return std::move(observation_);
   }
 
  private:
+  Result<void> run_phases() {
+    for (const auto& phase : {&Run::actualize, &Run::spawn, &Run::run_window, &Run::stop, &Run::release,
+                              &Run::drain, &Run::tear_down}) {
+      if (interrupted()) {
+        return fail(ErrorKind::Infrastructure, "run the scenario", "", EINTR, "it was ended");
+      }
+      if (Result<void> done = (this->*phase)(); !done) return done;
+    }
+    return {};
+  }
+
   Result<void> actualize() {
     const Tree tree = fault_.enforced_tree();
     Result<CgroupTree> groups =
@@ -228,11 +237,12 @@ class Run {
 
   void sample() {
     observation_.running_tasks = std::max(observation_.running_tasks, running_tasks());
+    const int64_t began_ns = monotonic_ns();
     std::vector<Counters> counters = reader_->read(kSeries);
     const int64_t at_ns = monotonic_ns();
     fault_.report(counters, Moment::Window, at_ns - first_attach_ns_);
     for (size_t i = 0; i < counters.size(); ++i) {
-      observation_.nodes[i].series.push_back({at_ns - start_ns_, std::move(counters[i])});
+      observation_.nodes[i].series.push_back({at_ns - start_ns_, std::move(counters[i]), at_ns - began_ns});
     }
     for (size_t i = 0; i < processes_.size(); ++i) {
       if (processes_[i].alive()) observation_.workers[i].series.push_back(processes_[i].sample(start_ns_));

@@ -75,7 +75,11 @@ bool write_answer(int fd, const Result<Observation>& answer) {
 Result<Observation> decode_answer(std::string_view text) {
   const size_t end = text.find('\n');
   if (end == std::string_view::npos) return garbled("the executor's answer");
-  if (text.substr(0, end) == "ok") return observation_from_json(text.substr(end + 1));
+  if (text.substr(0, end) == "ok") {
+    Result<Observation> observation = observation_from_json(text.substr(end + 1));
+    if (!observation) observation.error().kind = ErrorKind::Infrastructure;  // no file of the user's
+    return observation;
+  }
   const std::vector<std::string> parts = split(text.substr(0, end));
   if (parts.size() != 6 || parts[0] != "error") return garbled("the executor's answer");
   const int kind = std::clamp(std::atoi(parts[1].c_str()), 0, 2);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,17 +46,29 @@ Result<Pipe> make_pipe() {
   ::_exit(127);
 }
 
-/// Moves bytes both ways until the child closes its answer or the time is up. False at the deadline.
-bool converse(Fd& to_child, const Fd& from_child, std::string_view request, std::string& answer,
+/// Appends what there is to read; false if there will never be more.
+bool read_some(const Fd& from_child, std::string& answer) {
+  char buffer[65536];
+  const ssize_t got = ::read(from_child.get(), buffer, sizeof buffer);
+  if (got > 0) answer.append(buffer, static_cast<size_t>(got));
+  return got > 0 || (got < 0 && errno == EINTR);
+}
+
+/// Moves bytes both ways until the child closes its answer, ends, or the time is up. False at the deadline.
+/// Its end is watched too (pidfd), since its own children may hold the pipe open.
+bool converse(pid_t child, Fd& to_child, const Fd& from_child, std::string_view request, std::string& answer,
               Clock::time_point deadline) {
   ::fcntl(to_child.get(), F_SETFL, O_NONBLOCK);
-  char buffer[65536];
+  ::fcntl(from_child.get(), F_SETFL, O_NONBLOCK);
+  const Fd end(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   while (true) {
     if (request.empty()) to_child.reset();  // end of file for the child
-    pollfd watched[2] = {{from_child.get(), POLLIN, 0}, {to_child.get(), POLLOUT, 0}};
+    // poll ignores negative descriptors.
+    pollfd watched[3] = {
+        {from_child.get(), POLLIN, 0}, {to_child ? to_child.get() : -1, POLLOUT, 0}, {end.get(), POLLIN, 0}};
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return false;
-    const int ready = ::poll(watched, to_child ? 2 : 1, static_cast<int>(std::min<int64_t>(left, 1000)));
+    const int ready = ::poll(watched, 3, static_cast<int>(std::min<int64_t>(left, 1000)));
     if (ready < 0 && errno != EINTR) return true;
     if (ready <= 0) continue;
     if (to_child && watched[1].revents != 0) {
@@ -63,10 +76,11 @@ bool converse(Fd& to_child, const Fd& from_child, std::string_view request, std:
       if (sent > 0) request.remove_prefix(static_cast<size_t>(sent));
       if (sent < 0 && errno != EAGAIN && errno != EINTR) request = {};  // it died: its status says how
     }
-    if (watched[0].revents != 0) {
-      const ssize_t got = ::read(from_child.get(), buffer, sizeof buffer);
-      if (got == 0 || (got < 0 && errno != EINTR)) return true;
-      if (got > 0) answer.append(buffer, static_cast<size_t>(got));
+    if (watched[0].revents != 0 && !read_some(from_child, answer)) return true;
+    if (watched[2].revents != 0) {
+      while (read_some(from_child, answer)) {
+      }
+      return true;
     }
   }
 }
@@ -99,7 +113,7 @@ Result<SubprocessResult> run_subprocess(const std::vector<std::string>& command,
   down->read.reset();
   up->write.reset();
   SubprocessResult result;
-  result.timed_out = !converse(down->write, up->read, request, result.answer, Clock::now() + deadline);
+  result.timed_out = !converse(child, down->write, up->read, request, result.answer, Clock::now() + deadline);
   if (result.timed_out) ::kill(child, SIGTERM);
   if (!reap(child, result.status, Clock::now() + grace)) {
     ::kill(child, SIGKILL);

@@ -113,6 +113,7 @@ void facts_fields(Archive& archive, MachineFacts& facts) {
 template <typename Archive>
 void fields(Archive& archive, Sample& sample) {
   archive.field("at_ns", sample.at_ns);
+  archive.field("took_ns", sample.took_ns);
   archive_counters(archive, "counters", sample.counters);
 }
 

@@ -13,8 +13,9 @@ namespace treeline {
 
 /// All instants are ns since the scenario's common start (CLOCK_MONOTONIC); negative before it.
 struct Sample {
-  int64_t at_ns = 0;
+  int64_t at_ns = 0;  ///< When all nodes' counters of this sample had been read.
   Counters counters;
+  int64_t took_ns = 0;  ///< From before the first of them was read.
   bool operator==(const Sample&) const = default;
 };
 

@@ -103,7 +103,7 @@ struct Size {
   int workers = 0;
   int limits = 0;
   int64_t detail = 0;
-  auto operator<=>(const Size&) const = default;
+  auto operator<=>(const Size&) const = default;  // NOLINT(modernize-use-nullptr): a clang-tidy 14 misreading
 };
 Size size_of(const Scenario& scenario);
 

@@ -48,6 +48,8 @@ int contended_cpu(const Scenario& scenario, const Observation& observation, Node
 struct Service {
   double first_ns = 0;
   double last_ns = 0;
+  double first_took_ns = 0;
+  double last_took_ns = 0;
   bool known = false;
   double grown() const { return last_ns - first_ns; }
 };
@@ -58,8 +60,12 @@ Service service_of(const Observation& observation, NodeId node) {
   for (const Sample& sample : observation.nodes[static_cast<size_t>(node)].series) {
     const auto usage = get(sample.counters, Counter::CpuUsageNs);
     if (!usage || sample.at_ns < kWarmUpNs || sample.at_ns > observation.window_ns) continue;
-    if (!service.known) service.first_ns = static_cast<double>(*usage);
+    if (!service.known) {
+      service.first_ns = static_cast<double>(*usage);
+      service.first_took_ns = static_cast<double>(sample.took_ns);
+    }
     service.last_ns = static_cast<double>(*usage);
+    service.last_took_ns = static_cast<double>(sample.took_ns);
     service.known = true;
   }
   return service;
@@ -92,7 +98,8 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observat
     const double quantum = std::max(static_cast<double>(observation.machine.base_slice_ns),
                                     static_cast<double>(observation.machine.tick_ns())) +
                            tick_or_gap_ns(observation, cpu);
-    const double tolerance = 2 * quantum + 2 * max_gap_ns(observation) + kResidual * whole.grown();
+    const double tolerance =
+        2 * quantum + whole.first_took_ns + whole.last_took_ns + kResidual * whole.grown();
     for (const NodeId child : groups) {
       const Service own = service_of(observation, child);
       if (!own.known || !whole.known) continue;

@@ -11,14 +11,14 @@ namespace treeline {
 /// samples after the warm-up, with S the parent's service and f_i = w_i/Σw of those that compete (child
 /// groups by their shares; on v1 also each thread in the parent itself, 1024):
 ///
-///   |S_i − f_i·S| ≤ 2·q + 2·skew + S/2^8,     q = max(base slice, tick) + gap
+///   |S_i − f_i·S| ≤ 2·q + skew + S/2^8,     q = max(base slice, tick) + gap
 ///
 ///  - EEVDF (Stoica and Abdel-Wahab 1995; kernel/sched/fair.c, entity_eligible): an entity's lag is at most
 ///  the
 ///    longest request or the quantum, whichever is larger, whatever its weight. The request is the base
 ///    slice; the quantum a tick, and longer by the gap if one was late. Lag is measured in the parent's
 ///    service, so that what goes on above does not matter; it counts at both ends of the interval;
-///  - skew: the counters of one sample are not read at one instant; the reader may be held up for a gap;
+///  - skew: the counters of one sample are not read at one instant: what both samples took;
 ///  - calc_group_shares weighs a group by load averages: load that its tasks left on another CPU before they
 ///  were
 ///    confined decays by half in 32 ms (PELT); after the warm-up of 8 half-lives less than 2^-8 is left.

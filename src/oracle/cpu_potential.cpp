@@ -18,14 +18,10 @@ bool overlap(const IdSet& one, const IdSet& other) {
                      [&](int id) { return std::binary_search(other.ids.begin(), other.ids.end(), id); });
 }
 
-double idle_ns(const Observation& observation, const IdSet& cpus) {
-  double sum = 0;
-  for (const CpuNoise& noise : observation.noise) {
-    if (std::binary_search(cpus.ids.begin(), cpus.ids.end(), noise.cpu)) {
-      sum += std::max(static_cast<double>(noise.idle_ns) - kProcStatNs, 0.0);
-    }
-  }
-  return sum;
+std::optional<double> used_ns(const Observation& observation, NodeId node) {
+  const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+  const auto used = grown(seen.before, seen.after, Counter::CpuUsageNs);
+  return used ? std::optional<double>(static_cast<double>(*used)) : std::nullopt;
 }
 
 /// The most CPU time that a node's quota lets through for certain.
@@ -45,7 +41,7 @@ double measured_ns(const Observation& observation) {
 
 double share_against_outside(const Scenario& scenario, const Observation& observation) {
   int64_t threads = 0;
-  for (const Worker& worker : scenario.workers) threads += tasks_wanted(worker.workload);
+  for (const Worker& worker : scenario.workers) threads += competing_tasks(worker.workload);
   const double shares = kOwnerShares / static_cast<double>(std::max<int64_t>(threads, 1));
   return shares / (shares + kTaskShares * observation.running_tasks);
 }
@@ -82,13 +78,13 @@ double cpu_potential_ns(const Scenario& scenario, const Observation& observation
   };
   const auto cap = [&](NodeId id) { return sure_cap_ns(scenario, observation, id); };
   const double demand_ns = potential(scenario, node, wanted, cap);
-  const auto used = grown(observation.nodes[static_cast<size_t>(node)].before,
-                          observation.nodes[static_cast<size_t>(node)].after, Counter::CpuUsageNs);
-  if (has_competition(scenario, observation, node)) {
-    return std::min(demand_ns, static_cast<double>(used.value_or(0)) + idle_ns(observation, cpus));
-  }
-  const double available_ns = static_cast<double>(cpus.ids.size()) * window_ns - stolen_ns(observation, cpus);
-  return std::min(demand_ns, std::max(available_ns, 0.0)) * share_against_outside(scenario, observation);
+  const auto used = used_ns(observation, node);
+  const auto used_by_tree = used_ns(observation, kRoot);
+  if (!used || !used_by_tree) return 0;
+  const double not_stolen_ns =
+      static_cast<double>(cpus.ids.size()) * window_ns - stolen_ns(observation, cpus);
+  const double left_ns = std::max(not_stolen_ns - *used_by_tree, 0.0);
+  return std::min(demand_ns, *used + left_ns * share_against_outside(scenario, observation));
 }
 
 }  // namespace treeline

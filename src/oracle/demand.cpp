@@ -11,6 +11,10 @@ int64_t tasks_wanted(const Workload& workload) {
   return 1;
 }
 
+int64_t competing_tasks(const Workload& workload) {
+  return std::holds_alternative<Idle>(workload) ? 0 : tasks_wanted(workload);
+}
+
 int64_t unreclaimable_bytes(const Workload& workload) {
   if (const auto* mixed = std::get_if<Mixed>(&workload)) return mixed->bytes;
   const auto* hog = std::get_if<MemoryHog>(&workload);

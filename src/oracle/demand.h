@@ -15,6 +15,8 @@ namespace treeline {
 
 /// Most tasks at a time: pids counts processes and threads.
 int64_t tasks_wanted(const Workload& workload);
+/// Most of its tasks that compete for a CPU at a time; an idle one next to never does.
+int64_t competing_tasks(const Workload& workload);
 /// Memory that cannot be reclaimed without swap: anonymous and shared.
 int64_t unreclaimable_bytes(const Workload& workload);
 /// All memory that is touched, page cache included.

@@ -19,16 +19,16 @@ constexpr double kIdleWeight = 0.3;  ///< WEIGHT_IDLEPRIO: 3 of 1024.
 
 int64_t tasks_of(const Scenario& scenario, const std::vector<size_t>& workers) {
   int64_t tasks = 0;
-  for (const size_t i : workers) tasks += tasks_wanted(scenario.workers[i].workload);
+  for (const size_t i : workers) tasks += competing_tasks(scenario.workers[i].workload);
   return tasks;
 }
 
 /// What competes inside a node for its time, but for one child: the node's own tasks and its children with
-/// workers.
+/// any.
 double weight_inside(const Scenario& scenario, NodeId node, NodeId except) {
   double sum = kTaskWeight * static_cast<double>(tasks_of(scenario, workers_at(scenario, node)));
   for (const NodeId child : scenario.tree.children(node)) {
-    if (child == except || workers_in(scenario, child).empty()) continue;
+    if (child == except || tasks_of(scenario, workers_in(scenario, child)) == 0) continue;
     sum += static_cast<double>(amount(scenario.tree[child].limits, Knob::CpuWeight).value_or(100));
   }
   return sum;

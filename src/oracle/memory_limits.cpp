@@ -163,16 +163,24 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
 
 std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+  const auto counted_at = [&](NodeId node) {
     const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
-    const auto counted = grown(seen.before, seen.drained, Counter::MemoryOomKills);
+    return grown(seen.before, seen.drained, Counter::MemoryOomKills);
+  };
+  bool any_kill = oom_killed_in(scenario, observation, kRoot) > 0;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    any_kill = any_kill || counted_at(node).value_or(0) > 0;
+  }
+  if (!any_kill) return findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto counted = counted_at(node);
     int victims = 0;
     bool forks = false;
     for (const size_t i : workers_at(scenario, node)) {
       victims += observation.workers[i].end == WorkerEnd::OomKilled ? 1 : 0;
       forks = forks || tasks_wanted(scenario.workers[i].workload) > 1;
     }
-    if (!counted || (*counted == 0 && victims == 0)) continue;
+    if (!counted) continue;
     const bool holds = forks ? *counted >= victims : *counted == victims;
     Finding finding = is_true({"memory.oom_attribution", Controller::Memory, node, "kills"}, holds,
                               fmt::format("{} counts {} OOM kills; {} of its own workers were killed",

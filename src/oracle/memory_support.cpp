@@ -23,8 +23,11 @@ int64_t overhead_bytes(const Workload& workload, int64_t page_size) {
   constexpr int64_t kCopiedPages = 128;
   constexpr int64_t kTaskPages = 64;
   constexpr int64_t kUpperTablePages = 3;
+  // Its file's page cache, with a buffer_head (104 bytes) and a slot of an xarray node (9 bytes) a page.
+  const auto* io = std::get_if<IoHog>(&workload);
+  const int64_t cache = io ? io->file_bytes + io->file_bytes / 32 : 0;
   const int64_t tables = touched_bytes(workload) / 512 + kUpperTablePages * page_size;
-  return tables + kCopiedPages * page_size + (tasks_wanted(workload) - 1) * kTaskPages * page_size;
+  return cache + tables + kCopiedPages * page_size + (tasks_wanted(workload) - 1) * kTaskPages * page_size;
 }
 
 int64_t held_demand_bytes(const Scenario& scenario, NodeId top) {

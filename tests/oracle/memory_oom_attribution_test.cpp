@@ -27,7 +27,7 @@ Killed killed_in_child(const Workload& workload = MemoryHog{MemoryKind::Anonymou
 TEST(MemoryOomAttribution, KillCountsAtTheVictimsGroup) {
   const Killed killed = killed_in_child();
   EXPECT_EQ(killed.world.status(kName, killed.child), Status::Held) << killed.world.explain(kName);
-  EXPECT_EQ(killed.world.status(kName, killed.parent), Status::NotApplicable);
+  EXPECT_EQ(killed.world.status(kName, killed.parent), Status::Held) << killed.world.explain(kName);
 }
 
 TEST(MemoryOomAttribution, KillCountedAtTheParentIsTwoViolations) {
