@@ -33,7 +33,7 @@ rc::Gen<std::vector<Action>> actions_gen(const Tree& tree, const std::vector<Nod
              const NodeId node = draw_frozen(tree, *one_of(places));
              actions.push_back({at_us, Action::Kind::Freeze, node});
              at_us += kSeenAfterUs + whole_ms(0, 30);
-             if (!*chance(70)) continue;
+             if (!*chance(90)) continue;
              actions.push_back({at_us, Action::Kind::Thaw, node});
              at_us += kSeenAfterUs + whole_ms(0, 20);
            }

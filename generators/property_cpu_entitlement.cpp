@@ -94,7 +94,7 @@ void draw_modest(Scenario& scenario, const Ground& ground, const Constraints& co
   }
   const double per_cpu = static_cast<double>(constraints.machine.cfs_slice_us) + kLateTickUs;
   const auto quota = static_cast<int64_t>(1.25 * demand_us + cpu_count(constraints) * per_cpu);
-  const bool are_all_limited = *chance(70);  // every group above must leave them alone just as well
+  const bool are_all_limited = *chance(90);  // every group above must leave them alone just as well
   for (const NodeId node : scenario.tree.lineage(ground.target)) {
     if (node != ground.target && !are_all_limited) continue;
     scenario.tree[node].limits[Knob::CpuMax] = CpuBandwidth{quota, period};

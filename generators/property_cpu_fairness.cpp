@@ -63,7 +63,7 @@ Scenario draw(const Constraints& constraints, int size) {
     const bool competes = tree.is_in_subtree(node, arena);
     scenario.workers.push_back({node, competes ? endless_hog(1) : Workload(Idle{})});
   }
-  scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(400, 900)) * 1'000, constraints);
+  scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(700, 1100)) * 1'000, constraints);
   const std::set<Knob> menu =
       all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuWeight, Knob::CpuWeightNice,
                                   Knob::CpuIdle, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});

@@ -19,9 +19,9 @@ IoRates draw_rates(int sharers) {
   const int units = *uniform(1, 3);       // 1 bytes, 2 operations
   const auto bytes = [&]() -> std::optional<int64_t> {
     // Each worker's least block, a page, waits at most for its share of a tenth of a second.
-    return *log_uniform(std::max<int64_t>(256 << 10, 10 * 4096 * sharers), 4 << 20);
+    return *log_uniform(std::max<int64_t>(256 << 10, int64_t{10} * 4096 * sharers), 4 << 20);
   };
-  const auto ops = [&]() -> std::optional<int64_t> { return *log_uniform(20 * sharers, 200); };
+  const auto ops = [&]() -> std::optional<int64_t> { return *log_uniform(int64_t{20} * sharers, 200); };
   if (directions & 1) {
     if (units & 1) rates.read_bytes = bytes();
     if (units & 2) rates.read_ops = ops();

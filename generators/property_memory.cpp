@@ -25,7 +25,7 @@ std::vector<MemoryKind> draw_kinds() {
 
 int64_t draw_limit(int workers, const Constraints& constraints) {
   // Room for every worker's own needs twice over, and as much again to hold something.
-  const int64_t least = std::max(2 * kMiB, 4 * workers * kWorkerOverheadBytes);
+  const int64_t least = std::max(2 * kMiB, int64_t{4} * workers * kWorkerOverheadBytes);
   const int64_t most = std::max(least, std::min(64 * kMiB, constraints.max_memory_bytes / 3));
   const int64_t usual = std::clamp<int64_t>(16 * kMiB, least, most);
   const int64_t limit = *log_uniform(least, *chance(80) ? usual : most);
@@ -63,7 +63,7 @@ Scenario draw(const Constraints& constraints) {
   draw_other_limits(scenario.tree, ground.target, limit, constraints);
   const std::vector<MemoryKind> kinds = draw_kinds();
   const int64_t demand = *memory_demand_gen(limit, sharers, *chance(65));
-  std::vector<int64_t> parts = *parts_of(std::max<int64_t>(demand, 4096 * sharers), sharers, 4096);
+  std::vector<int64_t> parts = *parts_of(std::max<int64_t>(demand, int64_t{4096} * sharers), sharers, 4096);
   for (const NodeId node : ground.placement.nodes) {
     if (scenario.tree.is_in_subtree(node, ground.target)) {
       MemoryHog hog = *memory_hog_gen(parts.back(), kinds);

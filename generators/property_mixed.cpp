@@ -15,7 +15,7 @@ namespace {
 void leave_room(Tree& tree, int workers) {
   for (Node& node : tree.nodes) {
     if (const auto memory = amount(node.limits, Knob::MemoryMax)) {
-      const int64_t least = 2 * (workers + 1) * kWorkerOverheadBytes;
+      const int64_t least = int64_t{2} * (workers + 1) * kWorkerOverheadBytes;
       node.limits[Knob::MemoryMax] = Amount{std::max(*memory, least)};
     }
     if (const auto tasks = amount(node.limits, Knob::PidsMax)) {

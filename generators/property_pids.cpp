@@ -34,7 +34,7 @@ Scenario draw(const Constraints& constraints) {
   draw_other_limits(scenario.tree, ground.target, workers);
   // Mostly more forks than there is room for; else exactly as many, or fewer.
   const int style = *uniform(0, 9);
-  const int wanted = style < 7 ? room + *uniform(1, 6) : style == 7 ? room : room - *uniform(1, 4);
+  const int wanted = style < 8 ? room + *uniform(1, 6) : style == 8 ? room : room - *uniform(1, 4);
   const int forks = std::max(1, wanted);
   std::vector<int64_t> parts = *parts_of(std::max(forks, sharers), sharers, 1);
   for (const NodeId node : ground.placement.nodes) {

@@ -38,7 +38,7 @@ rc::Gen<Ground> ground_gen(const Constraints& constraints, int max_workers, int 
   });
 }
 
-rc::Gen<Tree> with_company(Tree tree, std::set<Knob> menu, const Constraints& constraints) {
+rc::Gen<Tree> with_company(const Tree& tree, const std::set<Knob>& menu, const Constraints& constraints) {
   return rc::gen::exec([=] {
     const Swarm swarm = *swarm_gen(constraints, menu, {WorkloadKind::Idle});
     if (*chance(60)) return tree;
@@ -46,7 +46,7 @@ rc::Gen<Tree> with_company(Tree tree, std::set<Knob> menu, const Constraints& co
   });
 }
 
-std::set<Knob> all_knobs_but(const Constraints& constraints, std::set<Knob> without) {
+std::set<Knob> all_knobs_but(const Constraints& constraints, const std::set<Knob>& without) {
   std::set<Knob> knobs;
   std::set_difference(constraints.machine.knobs.begin(), constraints.machine.knobs.end(), without.begin(),
                       without.end(), std::inserter(knobs, knobs.end()));

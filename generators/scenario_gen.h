@@ -40,10 +40,10 @@ rc::Gen<Ground> ground_gen(const Constraints& constraints, int max_workers, int 
 
 /// Limits far above what any workload of the scenario takes, on knobs of `menu` that the machine has: company
 /// that must change nothing.
-rc::Gen<Tree> with_company(Tree tree, std::set<Knob> menu, const Constraints& constraints);
+rc::Gen<Tree> with_company(const Tree& tree, const std::set<Knob>& menu, const Constraints& constraints);
 
 /// Every knob of the machine but those given.
-std::set<Knob> all_knobs_but(const Constraints& constraints, std::set<Knob> without);
+std::set<Knob> all_knobs_but(const Constraints& constraints, const std::set<Knob>& without);
 
 /// A window of fixed length, in whole ms, at most constraints.max_window_us.
 Window fixed_window(double length_us, const Constraints& constraints);

@@ -92,10 +92,9 @@ Result<std::vector<std::string>> sweep(const Hierarchies& hierarchies, const std
       return tl::unexpected(removed.error());
     }
     std::error_code error;
-    std::filesystem::remove_all(scratch_dir + "/" + name, error);
-    if (error) {
-      return fail(ErrorKind::Infrastructure, "remove", scratch_dir + "/" + name, error.value());
-    }
+    const std::filesystem::path scratch = std::filesystem::path(scratch_dir) / name;
+    std::filesystem::remove_all(scratch, error);
+    if (error) return fail(ErrorKind::Infrastructure, "remove", scratch.string(), error.value());
   }
   return std::vector<std::string>(dead.begin(), dead.end());
 }

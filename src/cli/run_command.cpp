@@ -53,6 +53,7 @@ Result<std::chrono::milliseconds> parse_time(const std::string& text) {
 Result<std::vector<const Property*>> choose_properties(const std::vector<std::string>& names,
                                                        const MachineFacts& machine) {
   std::vector<const Property*> chosen;
+  chosen.reserve(names.size());
   for (const std::string& name : names) chosen.push_back(find_property(name));
   if (names.empty()) {
     for (const Property& property : properties()) {

@@ -31,8 +31,8 @@ namespace {
 constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kStopDeadlineNs = 5'000 * kMillisecond;
 constexpr int64_t kReapDeadlineNs = 5'000 * kMillisecond;
-constexpr int64_t kDrainDeadlineNs = 2'000 * kMillisecond;
-constexpr int64_t kQuietNs = 200 * kMillisecond;
+constexpr int64_t kDrainDeadlineNs = 6'000 * kMillisecond;
+constexpr int64_t kQuietNs = 1'000 * kMillisecond;
 
 using Moment = FaultPlayer::Moment;
 
@@ -265,7 +265,9 @@ class Run {
     ActionObservation seen;
     if (!freeze) seen.progress = progress();
     seen.started_ns = monotonic_ns() - start_ns_;
-    seen.write_errno = writes.empty() ? ENOENT : groups_->write(action.node, writes[0]);
+    if (!fault_.ignores(action)) {
+      seen.write_errno = writes.empty() ? ENOENT : groups_->write(action.node, writes[0]);
+    }
     const int64_t end_ns = monotonic_ns() + (freeze ? kFreezeDeadlineNs : kThawDeadlineNs);
     while (seen.completed_ns < 0 && seen.write_errno == 0 && monotonic_ns() < end_ns) {
       const Counters state = reader_->read({Counter::FreezerState})[static_cast<size_t>(action.node)];
@@ -317,7 +319,8 @@ class Run {
     kills_ = oom_kills(after);
     fault_.report(after, Moment::After, final_ns - first_attach_ns_);
     for (size_t i = 0; i < after.size(); ++i) observation_.nodes[i].after = std::move(after[i]);
-    if (!all_still) lift_limits();
+    // One that holds still may be frozen all the same, and then would not see its release.
+    if (!all_still || !scenario_.actions.empty()) lift_limits();
     if (!wait_until_still(monotonic_ns() + kStopDeadlineNs)) {
       for (WorkerProcess& process : processes_) {
         if (!process.still()) process.kill_by_order();

@@ -9,18 +9,20 @@ namespace {
 constexpr int64_t kStayingBytes = 4 << 20;
 constexpr int64_t kTaintWarn = 1 << 9;  // include/linux/panic.h: TAINT_WARN
 
+constexpr int64_t kLeastQuotaUs = 1'000;  // kernel/sched/core.c: min_cfs_quota_period
+
 void scale_quota(Limits& limits, int64_t tenths) {
   const auto found = limits.find(Knob::CpuMax);
   if (found == limits.end()) return;
   auto& bandwidth = std::get<CpuBandwidth>(found->second);
-  if (bandwidth.quota_us) bandwidth.quota_us = std::max<int64_t>(*bandwidth.quota_us * tenths / 10, 1'000);
+  if (bandwidth.quota_us) bandwidth.quota_us = std::max(*bandwidth.quota_us * tenths / 10, kLeastQuotaUs);
 }
 
 void scale_amount(Limits& limits, Knob knob, int64_t numerator, int64_t denominator, int64_t plus) {
   const auto found = limits.find(knob);
   if (found == limits.end()) return;
   auto& number = std::get<Amount>(found->second);
-  if (number.value) number.value = *number.value * numerator / denominator + plus;
+  if (number.value) number.value = std::max<int64_t>(*number.value * numerator / denominator + plus, 0);
 }
 
 /// The first two siblings that both carry a weight trade theirs.
@@ -54,6 +56,9 @@ Tree FaultPlayer::enforced_tree() const {
       case PlantedFault::CpuQuotaLow:
         scale_quota(limits, 5);
         break;
+      case PlantedFault::CpuThrottledEarly:
+        scale_quota(limits, 0);
+        break;
       case PlantedFault::CpuUsageUnderReported:
         limits.erase(Knob::CpuMax);
         break;
@@ -68,6 +73,9 @@ Tree FaultPlayer::enforced_tree() const {
         break;
       case PlantedFault::PidsOffByOne:
         scale_amount(limits, Knob::PidsMax, 1, 1, 1);
+        break;
+      case PlantedFault::PidsRefusedEarly:
+        scale_amount(limits, Knob::PidsMax, 1, 1, -1);
         break;
       case PlantedFault::IoLimitUnset:
         limits.erase(Knob::IoMax);
@@ -96,6 +104,10 @@ bool FaultPlayer::escapes_freezer(const Worker& worker) const {
     return action.kind == Action::Kind::Freeze && tree.is_in_subtree(worker.node, action.node) &&
            tree.depth(worker.node) >= tree.depth(action.node) + 2;
   });
+}
+
+bool FaultPlayer::ignores(const Action& action) const {
+  return is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw;
 }
 
 void FaultPlayer::leak(std::vector<Counters>& nodes, Counter counter) const {
@@ -131,6 +143,7 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
   if (is(PlantedFault::PidsUsageLeaks)) leak(nodes, Counter::PidsCurrent);
   for (NodeId id = 0; id < scenario_.tree.size(); ++id) {
     auto& own = nodes[static_cast<size_t>(id)];
+    if (is(PlantedFault::CpuUsageHalved) && own.contains(Counter::CpuUsageNs)) own[Counter::CpuUsageNs] /= 2;
     if (is(PlantedFault::MemoryUnderReported)) {
       for (const Counter counter : {Counter::MemoryCurrent, Counter::MemoryPeak, Counter::MemoryAnon,
                                     Counter::MemoryFile, Counter::MemoryShmem}) {

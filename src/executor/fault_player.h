@@ -25,6 +25,8 @@ class FaultPlayer {
   /// The worker is left out of its group in the freezer's hierarchy.
   bool escapes_freezer(const Worker& worker) const;
 
+  bool ignores(const Action& action) const;
+
   enum class Moment { Before, Window, After, Drained };
   /// Counters of all nodes as the defective kernel reports them, `elapsed_ns` after the first attach.
   void report(std::vector<Counters>& nodes, Moment moment, int64_t elapsed_ns) const;

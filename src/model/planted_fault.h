@@ -15,8 +15,10 @@ enum class PlantedFault : uint8_t {
   CpuMaxDeepUnset,          ///< cpu.max of a node at depth ≥ 2 is not enforced.
   CpuQuotaHigh,             ///< The quota enforced is 1.3 × the one written.
   CpuQuotaLow,              ///< The quota enforced is 0.5 × the one written.
+  CpuThrottledEarly,        ///< The quota enforced is 1 ms, whatever was written.
   CpuWeightsSwapped,        ///< The first two siblings that carry weights have each other's.
   CpuUsageUnderReported,    ///< cpu.max is not enforced and the reported usage is cut to what it would allow.
+  CpuUsageHalved,           ///< Every node's usage is reported at half.
   CpuUsageLeaks,            ///< A parent's usage lacks that of its last child.
   CpusetGrandchildUnset,    ///< cpuset.cpus of a node at depth ≥ 2 is not enforced.
   MemoryAncestorUnset,      ///< memory.max of a node that has children is not enforced.
@@ -26,10 +28,12 @@ enum class PlantedFault : uint8_t {
   MemoryUnderReported,      ///< Every node's memory usage and peak is reported at half.
   MemoryChargeStays,        ///< After exit, 4 MiB of the peak stay charged.
   PidsOffByOne,             ///< pids.max enforced is one too high.
+  PidsRefusedEarly,         ///< pids.max enforced is one too low.
   PidsUsageLeaks,           ///< A parent's pids.current lacks that of its last child.
   AttachedToParent,         ///< Workers of the deepest nodes are attached to the node's parent.
   IoLimitUnset,             ///< io.max is not enforced.
   FreezerGrandchildMissed,  ///< Workers two levels below a frozen node go on.
+  FreezerThawMissed,        ///< A thaw is taken and does nothing.
   ReadbackWrong,            ///< cpu.weight reads back one too high.
   RefusalMissing,           ///< A write that must be refused is taken.
   KernelWarns,              ///< Any run with a cpu.max logs a WARNING and taints the kernel.

@@ -39,6 +39,7 @@ Scenario least_scenario(F fault) {
       return with(chain_with_worker(3, hog), 2, Knob::CpuMax, half);
     case F::CpuQuotaHigh:
     case F::CpuQuotaLow:
+    case F::CpuThrottledEarly:
     case F::CpuUsageUnderReported:
       return with(chain_with_worker(1, hog), 0, Knob::CpuMax, half);
     case F::CpuWeightsSwapped: {
@@ -49,6 +50,8 @@ Scenario least_scenario(F fault) {
       scenario.workers.push_back({2, hog});
       return scenario;
     }
+    case F::CpuUsageHalved:
+      return chain_with_worker(1, hog);
     case F::CpuUsageLeaks:
       return chain_with_worker(2, hog);
     case F::CpusetGrandchildUnset:
@@ -65,6 +68,7 @@ Scenario least_scenario(F fault) {
     case F::MemoryChargeStays:
       return chain_with_worker(1, memory);
     case F::PidsOffByOne:
+    case F::PidsRefusedEarly:
       return with(chain_with_worker(1, ForkStorm{}), 0, Knob::PidsMax, Amount{4});
     case F::PidsUsageLeaks:
     case F::AttachedToParent:
@@ -74,6 +78,12 @@ Scenario least_scenario(F fault) {
     case F::FreezerGrandchildMissed: {
       Scenario scenario = chain_with_worker(3, hog);
       scenario.actions.push_back({20'000, Action::Kind::Freeze, kRoot});
+      return scenario;
+    }
+    case F::FreezerThawMissed: {
+      Scenario scenario = chain_with_worker(1, hog);
+      scenario.actions.push_back({20'000, Action::Kind::Freeze, kRoot});
+      scenario.actions.push_back({40'000, Action::Kind::Thaw, kRoot});
       return scenario;
     }
     case F::ReadbackWrong: {
