@@ -105,7 +105,10 @@ Result<CgroupTree> CgroupTree::create(const Hierarchies& hierarchies, const Mach
   }
   // A destructor run on failure removes what was made: libcgroup's create is not transactional.
   if (Result<void> made = impl.create_owner(machine); !made) return tl::unexpected(made.error());
+  // libcgroup makes the groups above, too; but a cpuset is filled only if it is named.
+  const bool all = std::find(impl.names.begin(), impl.names.end(), "cpuset") != impl.names.end();
   for (NodeId node = 0; node < tree.size(); ++node) {
+    if (!all && !tree.is_leaf(node)) continue;
     if (Result<void> made = impl.create_node(machine, node); !made) return tl::unexpected(made.error());
   }
   return result;

@@ -206,7 +206,8 @@ class Run {
       const bool all_gone = reap_all();
       const bool all_settled = std::all_of(processes_.begin(), processes_.end(),
                                            [](const WorkerProcess& process) { return process.settled(); });
-      if (all_gone || (scenario_.window.until_settled && all_settled)) break;
+      const bool all_done = next_action == scenario_.actions.size();
+      if (all_done && (all_gone || (scenario_.window.until_settled && all_settled))) break;
       int64_t wake_ns = std::min(monotonic_ns() + poll_ns, start_ns_ + length_ns);
       if (monotonic_ns() >= next_sample_ns) {
         sample();
@@ -222,8 +223,8 @@ class Run {
       }
       sleep_until(std::min(wake_ns, next_sample_ns));
     }
-    while (next_action < scenario_.actions.size()) {  // too late: seen as never completed
-      observation_.actions.push_back({monotonic_ns() - start_ns_, -1, 0, {}});
+    while (next_action < scenario_.actions.size()) {  // too late
+      observation_.actions.push_back({ActionObservation::kNotTried, -1, 0, {}});
       ++next_action;
     }
     return {};
@@ -368,11 +369,23 @@ class Run {
     return {};
   }
 
+  /// Every node holds at most what stays in per-CPU stocks (mm/memcontrol.c, memcg_stock: up to 7 groups'
+  /// stocks of MEMCG_CHARGE_BATCH pages a CPU).
+  bool is_drained(const std::vector<Counters>& now) const {
+    const int64_t stock = static_cast<int64_t>(machine_.cpus.size()) * 64 * machine_.page_size;
+    for (NodeId node = 0; node < scenario_.tree.size(); ++node) {
+      const auto i = static_cast<size_t>(node);
+      const auto groups = std::min<int64_t>(static_cast<int64_t>(scenario_.tree.subtree(node).size()), 7);
+      const int64_t before = get(observation_.nodes[i].before, Counter::MemoryCurrent).value_or(0);
+      if (get(now[i], Counter::MemoryCurrent).value_or(0) > before + groups * stock) return false;
+    }
+    return get(now[0], Counter::PidsCurrent).value_or(0) == 0;
+  }
+
   Result<void> drain() {
     scratch_.reset();  // with the files goes their page cache
-    // What is freed may wait for RCU, and for work queues: read until only the root's own per-CPU stock can
-    // be left (memcg_stock, 64 pages a CPU), or until nothing has changed for long.
-    const int64_t stock = static_cast<int64_t>(machine_.cpus.size()) * 64 * machine_.page_size;
+    // What is freed may wait for RCU, and for work queues: read until all is gone, or until nothing has
+    // changed for long.
     int64_t last = -1;
     int64_t changed_ns = monotonic_ns();
     const int64_t end_ns = monotonic_ns() + kDrainDeadlineNs;
@@ -380,11 +393,9 @@ class Run {
       while (::waitpid(-1, nullptr, WNOHANG) > 0) {
       }
       const std::vector<Counters> now = reader_->read({Counter::MemoryCurrent, Counter::PidsCurrent});
+      if (is_drained(now)) break;
       const int64_t memory = get(now[0], Counter::MemoryCurrent).value_or(0);
-      const int64_t before = get(observation_.nodes[0].before, Counter::MemoryCurrent).value_or(0);
-      const bool empty = get(now[0], Counter::PidsCurrent).value_or(0) == 0;
-      if (memory <= before + stock && empty) break;
-      if (memory != last || !empty) changed_ns = monotonic_ns();
+      if (memory != last || get(now[0], Counter::PidsCurrent).value_or(0) != 0) changed_ns = monotonic_ns();
       last = memory;
       sleep_until(monotonic_ns() + 500'000);
     }

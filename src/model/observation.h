@@ -96,6 +96,7 @@ struct WorkerObservation {
 
 /// When an action really happened and what the kernel answered.
 struct ActionObservation {
+  static constexpr int64_t kNotTried = -1;  ///< The window was over before its turn came.
   int64_t started_ns = 0;
   int64_t completed_ns = -1;  ///< Freeze: when the state read FROZEN; Thaw: when it read THAWED; -1: never.
   int write_errno = 0;

@@ -59,7 +59,7 @@ double turn_ns(const Scenario& scenario, const Observation& observation, NodeId 
 
 /// The executor had time for it.
 bool was_tried(const Observation& observation, size_t action) {
-  return observation.actions[action].started_ns < observation.window_ns;
+  return observation.actions[action].started_ns != ActionObservation::kNotTried;
 }
 
 bool waits_for_blocks(const Scenario& scenario, NodeId node) {

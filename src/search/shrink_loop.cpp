@@ -26,7 +26,8 @@ ShrinkLoop::ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget 
     : machine_(machine),
       signature_(std::move(signature)),
       violations_needed_(machine.deterministic() ? 1 : 2),
-      passes_due_(machine.deterministic() ? 1 : passes_for(rate)),
+      first_passes_due_(machine.deterministic() ? 1 : passes_for(rate)),
+      passes_due_(first_passes_due_),
       budget_(budget),
       before_run_(std::move(before_run)),
       on_trouble_(std::move(on_trouble)) {}
@@ -58,7 +59,11 @@ bool ShrinkLoop::accepts(const Scenario& candidate, int passes_allowed) {
     }
   }
   if (history.trouble) skipped_any_ = true;
-  return history.violated >= violations_needed_;
+  if (history.violated < violations_needed_) return false;
+  // It becomes the current one: what is smaller fails about as often as it did.
+  const Rate rate{history.violated, history.violated + history.passed};
+  if (!machine_.deterministic()) passes_due_ = std::max(first_passes_due_, passes_for(rate));
+  return true;
 }
 
 bool ShrinkLoop::sweep(Scenario& current, int passes_allowed) {

@@ -14,9 +14,9 @@ namespace treeline {
 /// Walks a scenario down its shrinks (generators/shrink.h) while it violates the same signature.
 ///
 /// On a machine that is not deterministic a candidate counts once it has violated twice, and it is given up
-/// after so many passes that one that fails at the measured rate would have shown with 99%: (1−rate)^passes ≤
-/// 1%. Way down one pass is enough to go on to the next candidate; only where no candidate is left are they
-/// all given their due.
+/// after so many passes that one that fails at the rate of the current one, or of the first if that is lower,
+/// would have shown with 99%: (1−rate)^passes ≤ 1%. On the way down one pass is enough to go on to the next
+/// candidate; only where no candidate is left are they all given their due.
 class ShrinkLoop {
  public:
   struct Budget {
@@ -52,6 +52,7 @@ class ShrinkLoop {
   Machine& machine_;
   Signature signature_;
   int violations_needed_;
+  int first_passes_due_;
   int passes_due_;
   Budget budget_;
   BeforeRun before_run_;

@@ -60,6 +60,16 @@ TEST_F(Actions, ShowInTheSeries) {
     EXPECT_EQ(value(sample.counters, Counter::FreezerState), 0);
 }
 
+TEST_F(Actions, HappenWithNobodyThereToo) {
+  Scenario scenario = scenario_of({}, 500'000);
+  scenario.actions = {{20'000, kFreeze, 1}, {40'000, kThaw, 1}};
+  const auto seen = run(scenario);
+  ASSERT_RAN(seen);
+  ASSERT_EQ(seen->actions.size(), 2U);
+  EXPECT_GE(seen->actions[0].completed_ns, 20'000'000);
+  EXPECT_GE(seen->actions[1].completed_ns, 40'000'000);
+}
+
 TEST_F(Actions, FreezeAllBelow) {
   Scenario scenario = scenario_of({{3, CpuHog{2, 100, 10'000}}, {2, CpuHog{}}}, 600'000);
   scenario.actions = {{100'000, kFreeze, 1}, {250'000, kThaw, 1}};

@@ -70,13 +70,12 @@ TEST(FreezerStops, FreezeWithoutAThawLastsToTheEnd) {
 }
 
 TEST(FreezerStops, ThawThatCameTooLateLeavesItFrozenToTheEnd) {
-  // The executor notes an action that it had no time for without any progress.
   World world;
   world.work(kRoot, CpuHog{});
   world.act(kFreeze, kRoot, 100);
   world.act(kThaw, kRoot, 399);
   world.run_for_ms(400);
-  world.seen.actions[1] = {400 * kMs, -1, 0, {}};
+  world.seen.actions[1] = {ActionObservation::kNotTried, -1, 0, {}};
   world.seen.actions[0].progress = {1'000};
   world.seen.workers[0].progress = 20'000;
   EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
@@ -137,8 +136,8 @@ TEST(FreezerStops, ThrottledDirectIoSleepsWhereItCannotBeFrozen) {
 
 TEST(FreezerStops, FreezeThatWasNotTriedSaysNothing) {
   World world = never_frozen();
-  world.seen.actions[0].started_ns = world.seen.window_ns;
-  world.seen.actions[1] = {world.seen.window_ns, -1, 0, {}};
+  world.seen.actions[0].started_ns = ActionObservation::kNotTried;
+  world.seen.actions[1] = {ActionObservation::kNotTried, -1, 0, {}};
   EXPECT_EQ(world.status(kStops), Status::NotApplicable) << world.explain(kStops);
 }
 

@@ -95,7 +95,7 @@ TEST(Oracle, EmptyObservationViolatesNoMeasuredLaw) {
   empty.machine = world.seen.machine;
   empty.nodes.resize(world.seen.nodes.size());
   empty.workers.resize(world.seen.workers.size());
-  empty.actions = {{400 * kMs, -1, 0, {}}, {400 * kMs, -1, 0, {}}};
+  empty.actions = {{ActionObservation::kNotTried, -1, 0, {}}, {ActionObservation::kNotTried, -1, 0, {}}};
   empty.probes = world.seen.probes;
   for (size_t i = 0; i < empty.nodes.size(); ++i) empty.nodes[i].readbacks = world.seen.nodes[i].readbacks;
   const auto verdict = judge(world.scenario, empty);
