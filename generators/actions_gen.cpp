@@ -10,7 +10,7 @@ namespace {
 
 /// Two slices and ticks of a hog that has a CPU for itself, and a gap of some tens of ms at either end: see
 /// turn_ns in oracle/freezer.cpp.
-constexpr int64_t kSeenAfterUs = 110'000;
+constexpr int64_t kSeenAfterUs = 140'000;
 
 int64_t whole_ms(int64_t least_ms, int64_t most_ms) { return 1'000 * *uniform<int64_t>(least_ms, most_ms); }
 

@@ -7,7 +7,7 @@ namespace treeline {
 namespace {
 
 /// Lateness of a tick, and time stolen in a window, that are usual on a host whose CPUs are shared.
-constexpr double kUsualLatenessUs = 30'000;
+constexpr double kUsualLatenessUs = 50'000;
 
 double lateness_us(const MachineFacts& machine) {
   return std::max(kUsualLatenessUs, static_cast<double>(machine.tick_ns()) / 1'000);

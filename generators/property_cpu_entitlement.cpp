@@ -11,7 +11,7 @@ namespace treeline {
 
 namespace {
 
-constexpr double kLongestUs = 800'000;
+constexpr double kLongestUs = 1'200'000;
 
 /// Periods that are long against the tick and base slice that pass before an unthrottled group gets on.
 constexpr int64_t kMinPeriodUs = 12'000;
@@ -56,6 +56,10 @@ void draw_wanters_apart(Scenario& scenario, const Ground& ground, const Constrai
     if (scenario.tree.is_leaf(id)) leaves.push_back(id);
   }
   std::vector<int> cpus = constraints.machine.cpus;
+  if (leaves.size() < 2 && cpus.size() > 1 && scenario.tree.size() < constraints.max_nodes) {
+    leaves.push_back(add_child(scenario.tree, kRoot, *name_gen()));
+    if (leaves.front() == kRoot) leaves.erase(leaves.begin());
+  }
   double longest_us = 0;
   for (const NodeId node : *some_of(std::min<size_t>(cpus.size(), 4), leaves)) {
     const CpuBandwidth bandwidth = *bandwidth_gen({0.35, 0.6, kMinPeriodUs, kMaxPeriodUs});
@@ -108,7 +112,7 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree = ground.tree;
   scenario.strategy = ground.placement.strategy;
   const int mode = *uniform(0, 99);
-  if (mode < 55 && constraints.machine.has(Knob::CpusetCpus)) {
+  if (mode < 57 && constraints.machine.has(Knob::CpusetCpus)) {
     draw_wanters_apart(scenario, ground, constraints);
   } else if (mode < 60) {
     draw_single_wanter(scenario, ground, constraints);

@@ -39,8 +39,11 @@ Scenario draw(const Constraints& constraints) {
   std::vector<int64_t> parts = *parts_of(std::max(forks, sharers), sharers, 1);
   for (const NodeId node : ground.placement.nodes) {
     if (!scenario.tree.is_in_subtree(node, ground.target)) {
-      const Workload small = ForkStorm{*uniform(1, 4)};
-      scenario.workers.push_back({node, *chance(50) ? small : Workload(Idle{})});
+      const int forks_outside = *uniform(1, 4);
+      const bool forks_too = *chance(60);
+      scenario.workers.push_back({node, forks_too ? Workload(ForkStorm{forks_outside}) : Workload(Idle{})});
+      // A limit of its own, which it presses: one group's is not the other's.
+      if (forks_too && *chance(50)) scenario.tree[node].limits[Knob::PidsMax] = Amount{forks_outside};
       continue;
     }
     scenario.workers.push_back({node, ForkStorm{static_cast<int>(parts.back())}});

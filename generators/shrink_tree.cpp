@@ -133,6 +133,11 @@ Candidates drop_subtrees(const Scenario& scenario) {
   constexpr int kFewNodes = 4;
   constexpr size_t kMostLineages = 4;
   std::vector<NodeId> ends = tree.size() > kFewNodes ? ends_of_lineages(scenario) : std::vector<NodeId>{};
+  if (!ends.empty()) {  // all of them: what is empty may say nothing
+    std::vector<bool> is_kept = flags(tree, false);
+    for (const NodeId end : ends) mark(is_kept, tree.lineage(end), true);
+    candidates.push_back(keep_nodes(scenario, is_kept));
+  }
   ends.resize(std::min(ends.size(), kMostLineages));
   for (const NodeId end : ends) {
     std::vector<bool> is_kept = flags(tree, false);

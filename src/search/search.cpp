@@ -14,6 +14,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// How often a run that shows nothing because of noise is tried again.
+constexpr int kNoiseReruns = 2;
+
 class Hunt {
  public:
   Hunt(Machine& machine, const Constraints& constraints, const SearchOptions& options, ResultsStore store,
@@ -42,9 +45,11 @@ class Hunt {
   bool enough(uint64_t done, Clock::time_point began) const {
     if (options_.count != 0 && done >= options_.count) return true;
     if (options_.time_budget.count() != 0 && Clock::now() - began >= options_.time_budget) return true;
-    if (options_.should_stop && options_.should_stop()) return true;
+    if (should_stop()) return true;
     return static_cast<int>(confirmed_.size()) >= options_.max_failures;
   }
+
+  bool should_stop() const { return options_.should_stop && options_.should_stop(); }
 
   void hunt(const Property& property, uint64_t index) {
     const Clock::time_point began = Clock::now();
@@ -55,6 +60,11 @@ class Hunt {
     example.provenance = Provenance{std::string(property.name), options_.seed, index, options_.fault};
     if (!about_to_run(example, Progress::Phase::Running)) return;
     Result<Trial> trial = run_trial(machine_, example.scenario);
+    for (int again = 0; again < kNoiseReruns && trial && !machine_.deterministic(); ++again) {
+      if (!drowned_in_noise(example.scenario, *trial, property.aims) || should_stop()) break;
+      if (trial->verdict.status() == Status::Violated) break;
+      trial = run_trial(machine_, example.scenario);
+    }
     ++result_.scenarios;
     const std::string name(property.name);
     ++result_.scenarios_by_property[name];
@@ -150,7 +160,7 @@ class Hunt {
   void shrink(Counterexample& example, const Signature& signature, Trial& trial) {
     const ShrinkLoop::Budget budget{options_.shrink_runs, Clock::now() + options_.shrink_time};
     const auto before_run = [&](const Scenario& candidate) {
-      if (options_.should_stop && options_.should_stop()) return false;
+      if (should_stop()) return false;
       Counterexample in_flight;
       in_flight.scenario = candidate;
       in_flight.provenance = example.provenance;

@@ -14,6 +14,27 @@ Result<Trial> run_trial(Machine& machine, const Scenario& scenario) {
   return Trial{std::move(*observation), std::move(*verdict)};
 }
 
+namespace {
+
+bool is_conclusive(const Verdict& verdict, std::string_view invariant) {
+  return std::any_of(verdict.findings.begin(), verdict.findings.end(), [&](const Finding& finding) {
+    return finding.invariant == invariant &&
+           (finding.status == Status::Held || finding.status == Status::Violated);
+  });
+}
+
+}  // namespace
+
+bool drowned_in_noise(const Scenario& scenario, const Trial& trial, std::span<const std::string_view> aims) {
+  Observation quiet = trial.observation;
+  quiet.running_tasks = 0;
+  for (CpuNoise& noise : quiet.noise) noise.max_gap_ns = noise.steal_ns = 0;
+  const Result<Verdict> without = judge(scenario, quiet);
+  return without && std::any_of(aims.begin(), aims.end(), [&](std::string_view aim) {
+           return !is_conclusive(trial.verdict, aim) && is_conclusive(*without, aim);
+         });
+}
+
 bool violates(const Verdict& verdict, const Signature& signature, const std::string& mode) {
   return std::any_of(verdict.findings.begin(), verdict.findings.end(), [&](const Finding& finding) {
     return finding.status == Status::Violated && signature_of(finding, mode) == signature;

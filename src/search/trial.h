@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <string_view>
+
 #include "machine/machine.h"
 #include "model/error.h"
 #include "model/observation.h"
@@ -14,6 +17,11 @@ struct Trial {
 };
 
 Result<Trial> run_trial(Machine& machine, const Scenario& scenario);
+
+/// Only noise (CPU time stolen by a hypervisor, late ticks, tasks outside the tree) kept an invariant of
+/// `aims` from being judged: the same observation would have been conclusive without it. It is worth running
+/// again.
+bool drowned_in_noise(const Scenario& scenario, const Trial& trial, std::span<const std::string_view> aims);
 
 /// The verdict has a violated finding with this signature.
 bool violates(const Verdict& verdict, const Signature& signature, const std::string& mode);
