@@ -77,7 +77,7 @@ std::string report(const Counterexample& failure, const std::string& file) {
   }
   if (failure.original && !failure.flaky) {
     text += fmt::format("\n  shrunk in {} runs, {}; fails in {}:\n\n", failure.shrink_runs,
-                        failure.minimum_proven ? "every smaller candidate held"
+                        failure.minimum_proven ? "every smaller candidate held or failed less surely"
                                                : "the budget ran out before every smaller one was tried",
                         rate_text(failure.rate));
   } else {

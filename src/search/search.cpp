@@ -169,7 +169,8 @@ class Hunt {
     };
     ShrinkLoop loop(machine_, signature, example.original_rate, budget, before_run,
                     [&](const Error& error) { note_trouble(error); });
-    ShrinkLoop::Outcome outcome = loop.run(example.scenario);
+    ShrinkLoop::Outcome outcome =
+        loop.run(example.scenario, withstands_noise(example.scenario, trial, signature));
     if (broken_) return;
     if (outcome.trial) trial = std::move(*outcome.trial);
     example.scenario = std::move(outcome.scenario);

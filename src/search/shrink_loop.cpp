@@ -19,15 +19,22 @@ int passes_for(Rate rate) {
   return std::clamp(static_cast<int>(std::ceil(passes)), 1, kMost);
 }
 
+/// Nodes, actions, workers and limits; not the numbers in them.
+Size shape_of(const Scenario& scenario) {
+  Size size = size_of(scenario);
+  size.detail = 0;
+  return size;
+}
+
 }  // namespace
 
 ShrinkLoop::ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget budget, BeforeRun before_run,
                        OnTrouble on_trouble)
     : machine_(machine),
       signature_(std::move(signature)),
-      violations_needed_(machine.deterministic() ? 1 : 2),
       first_passes_due_(machine.deterministic() ? 1 : passes_for(rate)),
       passes_due_(first_passes_due_),
+      current_rate_(rate),
       budget_(budget),
       before_run_(std::move(before_run)),
       on_trouble_(std::move(on_trouble)) {}
@@ -36,10 +43,24 @@ bool ShrinkLoop::exhausted() const {
   return stopped_ || runs_ >= budget_.runs || std::chrono::steady_clock::now() >= budget_.deadline;
 }
 
-bool ShrinkLoop::accepts(const Scenario& candidate, int passes_allowed) {
+ShrinkLoop::Rule ShrinkLoop::rule_for(const Scenario& current, const Scenario& candidate,
+                                      int passes_allowed) const {
+  if (machine_.deterministic()) return {1, 1, 1, false};
+  if (shape_of(candidate) != shape_of(current)) {
+    return {2, passes_allowed, std::max(passes_allowed, passes_due_), false};
+  }
+  constexpr int kViolations = 3;
+  const int others = current_rate_.runs - current_rate_.violated;
+  const int passes = current_rate_.violated > 0 ? kViolations * others / current_rate_.violated : 0;
+  return {kViolations, passes + 1, passes + 1, current_is_sturdy_};
+}
+
+bool ShrinkLoop::accepts(const Scenario& candidate, const Rule& rule) {
   History& history = histories_[to_json(candidate)];
-  while (history.violated < violations_needed_) {
-    if (history.passed >= passes_allowed || history.trouble || exhausted()) break;
+  while (history.counted < rule.violations) {
+    const int passes = history.violated > 0 ? rule.passes_if_failed : rule.passes;
+    const int unsure = history.violated - history.counted;
+    if (history.passed + unsure >= passes || history.trouble || exhausted()) break;
     if (!before_run_(candidate)) {
       stopped_ = true;
       break;
@@ -51,18 +72,19 @@ bool ShrinkLoop::accepts(const Scenario& candidate, int passes_allowed) {
       history.trouble = true;
     } else if (violates(trial->verdict, signature_, machine_.facts().mode)) {
       ++history.violated;
+      const bool sturdy = withstands_noise(candidate, *trial, signature_);
+      if (sturdy || !rule.sturdy) ++history.counted;
       history.trial = std::move(*trial);
-      // One that has failed is worth more patience than one that never did.
-      passes_allowed = std::max(passes_allowed, passes_due_);
     } else {
       ++history.passed;
     }
   }
   if (history.trouble) skipped_any_ = true;
-  if (history.violated < violations_needed_) return false;
+  if (history.counted < rule.violations) return false;
   // It becomes the current one: what is smaller fails about as often as it did.
-  const Rate rate{history.violated, history.violated + history.passed};
-  if (!machine_.deterministic()) passes_due_ = std::max(first_passes_due_, passes_for(rate));
+  current_rate_ = history.rate();
+  current_is_sturdy_ = withstands_noise(candidate, *history.trial, signature_);
+  if (!machine_.deterministic()) passes_due_ = std::max(first_passes_due_, passes_for(current_rate_));
   return true;
 }
 
@@ -71,15 +93,16 @@ bool ShrinkLoop::sweep(Scenario& current, int passes_allowed) {
   while (!exhausted()) {
     const auto candidate = candidates.next();
     if (!candidate) return false;
-    if (!accepts(*candidate, passes_allowed)) continue;
+    if (!accepts(*candidate, rule_for(current, *candidate, passes_allowed))) continue;
     current = *candidate;
     return true;
   }
   return false;
 }
 
-ShrinkLoop::Outcome ShrinkLoop::run(Scenario scenario) {
+ShrinkLoop::Outcome ShrinkLoop::run(Scenario scenario, bool sturdy) {
   Outcome outcome;
+  current_is_sturdy_ = sturdy;
   while (!exhausted()) {
     skipped_any_ = false;
     if (sweep(scenario, 1)) continue;
@@ -91,7 +114,7 @@ ShrinkLoop::Outcome ShrinkLoop::run(Scenario scenario) {
   }
   if (const auto found = histories_.find(to_json(scenario)); found != histories_.end()) {
     outcome.trial = std::move(found->second.trial);
-    outcome.rate = {found->second.violated, found->second.violated + found->second.passed};
+    outcome.rate = found->second.rate();
   }
   outcome.scenario = std::move(scenario);
   outcome.runs = runs_;

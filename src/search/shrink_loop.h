@@ -13,10 +13,14 @@ namespace treeline {
 
 /// Walks a scenario down its shrinks (generators/shrink.h) while it violates the same signature.
 ///
-/// On a machine that is not deterministic a candidate counts once it has violated twice, and it is given up
-/// after so many passes that one that fails at the rate of the current one, or of the first if that is lower,
-/// would have shown with 99%: (1−rate)^passes ≤ 1%. On the way down one pass is enough to go on to the next
-/// candidate; only where no candidate is left are they all given their due.
+/// On a machine that is not deterministic a candidate of another shape (fewer nodes, actions, workers or
+/// limits) counts once it has violated twice, and it is given up after so many passes that one that fails at
+/// the rate of the current one, or of the first if that is lower, would have shown with 99%:
+/// (1−rate)^passes ≤ 1%. On the way down one pass is enough to go on to the next candidate; only where no
+/// candidate is left are they all given their due.
+/// One of the same shape, in which only numbers are plainer or the window shorter, must be as sure as the
+/// current one: it violates three times before it has passed more often than the current one would have, and
+/// withstands as much noise. Else the window would shrink until only a quiet moment shows the failure.
 class ShrinkLoop {
  public:
   struct Budget {
@@ -36,24 +40,36 @@ class ShrinkLoop {
 
   ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget budget, BeforeRun before_run,
              OnTrouble on_trouble);
-  Outcome run(Scenario scenario);
+  /// `sturdy`: the run in which it was found withstands noise (search/trial.h).
+  Outcome run(Scenario scenario, bool sturdy = false);
 
  private:
   struct History {
     int violated = 0;
+    int counted = 0;  ///< Of the violated ones: as sturdy as the rule asks.
     int passed = 0;
     bool trouble = false;
     std::optional<Trial> trial;
+    Rate rate() const { return {violated, violated + passed}; }
   };
-  bool accepts(const Scenario& candidate, int passes_allowed);
+  /// What a candidate has to show.
+  struct Rule {
+    int violations = 1;
+    int passes = 1;            ///< After that many it is given up.
+    int passes_if_failed = 1;  ///< One that has failed is worth more patience than one that never did.
+    bool sturdy = false;
+  };
+  Rule rule_for(const Scenario& current, const Scenario& candidate, int passes_allowed) const;
+  bool accepts(const Scenario& candidate, const Rule& rule);
   bool sweep(Scenario& current, int passes_allowed);
   bool exhausted() const;
 
   Machine& machine_;
   Signature signature_;
-  int violations_needed_;
   int first_passes_due_;
   int passes_due_;
+  Rate current_rate_;
+  bool current_is_sturdy_ = false;
   Budget budget_;
   BeforeRun before_run_;
   OnTrouble on_trouble_;

@@ -35,6 +35,17 @@ bool drowned_in_noise(const Scenario& scenario, const Trial& trial, std::span<co
          });
 }
 
+bool withstands_noise(const Scenario& scenario, const Trial& trial, const Signature& signature) {
+  constexpr int64_t kUsualGapNs = 50'000'000;
+  Observation noisier = trial.observation;
+  for (CpuNoise& noise : noisier.noise) {
+    noise.max_gap_ns = std::max(2 * noise.max_gap_ns, kUsualGapNs);
+    noise.steal_ns *= 2;
+  }
+  const Result<Verdict> verdict = judge(scenario, noisier);
+  return verdict && violates(*verdict, signature, noisier.machine.mode);
+}
+
 bool violates(const Verdict& verdict, const Signature& signature, const std::string& mode) {
   return std::any_of(verdict.findings.begin(), verdict.findings.end(), [&](const Finding& finding) {
     return finding.status == Status::Violated && signature_of(finding, mode) == signature;

@@ -23,6 +23,10 @@ Result<Trial> run_trial(Machine& machine, const Scenario& scenario);
 /// again.
 bool drowned_in_noise(const Scenario& scenario, const Trial& trial, std::span<const std::string_view> aims);
 
+/// The run would have violated the signature, too, with twice the noise, and with no less of it than is usual
+/// on a host that has other work: it will be seen again.
+bool withstands_noise(const Scenario& scenario, const Trial& trial, const Signature& signature);
+
 /// The verdict has a violated finding with this signature.
 bool violates(const Verdict& verdict, const Signature& signature, const std::string& mode);
 
