@@ -50,9 +50,11 @@ int make_null_blk() {
   ::mount("configfs", kConfigfs, "configfs", 0, nullptr);
   const std::string device = fmt::format("{}/nullb/nullb0", kConfigfs);
   if (::mkdir(device.c_str(), 0755) != 0) return errno;
-  for (const auto& [name, value] :
-       {std::pair{"size", std::to_string(kScratchDiskBytes >> 20)}, {"memory_backed", "1"}, {"blocksize", "4096"},
-        {"submit_queues", "1"}, {"power", "1"}}) {
+  for (const auto& [name, value] : {std::pair{"size", std::to_string(kScratchDiskBytes >> 20)},
+                                    {"memory_backed", "1"},
+                                    {"blocksize", "4096"},
+                                    {"submit_queues", "1"},
+                                    {"power", "1"}}) {
     if (const int errnum = write_file(fmt::format("{}/{}", device, name), value)) return errnum;
   }
   return 0;

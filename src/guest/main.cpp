@@ -13,8 +13,8 @@
 #include "guest/system.h"
 #include "model/json.h"
 
-/// treeline-init: the /init of a lab guest (lab/lab_machine.h). Sets the guest up, tells the host what machine
-/// it is, waits there to be cloned, runs one scenario, answers and ends the virtual machine.
+/// treeline-init: the /init of a lab guest (lab/lab_machine.h). Sets the guest up, tells the host what
+/// machine it is, waits there to be cloned, runs one scenario, answers and ends the virtual machine.
 namespace treeline::guest {
 namespace {
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <sstream>
@@ -75,6 +76,10 @@ Result<void> mount_basics() {
   const int console = ::open("/dev/console", O_RDWR);
   for (int fd = 0; console >= 0 && fd <= 2; ++fd) ::dup2(console, fd);
   if (console > 2) ::close(console);
+  struct utsname names {};
+  ::uname(&names);
+  ::rename("/boot/config-lab",
+           fmt::format("/boot/config-{}", names.release).c_str());    // where facts are sought
   (void)mount_at("/sys/kernel/debug", "debugfs", "CONFIG_DEBUG_FS");  // base_slice_ns, if it is there
   return {};
 }

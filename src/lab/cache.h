@@ -9,7 +9,8 @@
 
 namespace treeline {
 
-/// One process at a time fills the cache: two that want the same entry do not collide, and the second finds it.
+/// One process at a time fills the cache: two that want the same entry do not collide, and the second finds
+/// it.
 class CacheLock {
  public:
   /// Makes the cache folder if it is not there, waits for the lock, and removes what dead builders have left.
@@ -20,7 +21,8 @@ class CacheLock {
   Fd fd_;  ///< flock goes away with it, however the process ends.
 };
 
-/// A folder of the cache while it is filled: under a name that tells its owner, and removed unless it is kept.
+/// A folder of the cache while it is filled: under a name that tells its owner, and removed unless it is
+/// kept.
 class CacheEntry {
  public:
   /// `final_path` is where keep() puts it, instead of what may be there.

@@ -9,8 +9,9 @@ namespace treeline {
 /// Head of the memory that a lab guest shares with its host: BAR 2 of QEMU's ivshmem-plain device, which the
 /// guest maps from sysfs without a driver. `length` bytes of text follow the head.
 ///
-///   host:  Request  (one line: a planted fault's name or "-"; then the scenario's JSON), before the clone starts
-///   guest: Ready    (machine facts' JSON), Running, Answered (executor/wire.h), CannotServe or Overran (why)
+///   host:  Request  (one line: a planted fault's name or "-"; then the scenario's JSON), before the clone
+///   starts guest: Ready    (machine facts' JSON), Running, Answered (executor/wire.h), CannotServe or
+///   Overran (why)
 struct Mailbox {
   enum class State : uint32_t {
     Booting = 0,

@@ -21,8 +21,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kNoProgram = 127;
 
 /// Between fork and exec: async-signal-safe calls only.
-[[noreturn]] void become(char* const* words, const std::vector<std::pair<int, int>>& descriptors, pid_t parent,
-                         const char* folder) {
+[[noreturn]] void become(char* const* words, const std::vector<std::pair<int, int>>& descriptors,
+                         pid_t parent, const char* folder) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(kNoProgram);
   const int null = ::open("/dev/null", O_RDWR);
@@ -51,7 +51,8 @@ std::string last_line(std::string text) {
 }  // namespace
 
 Result<Process> Process::start(const std::vector<std::string>& command,
-                               const std::vector<std::pair<int, int>>& descriptors, const std::string& folder) {
+                               const std::vector<std::pair<int, int>>& descriptors,
+                               const std::string& folder) {
   // Far above the numbers they get, so that no dup2 overwrites one that is still wanted.
   std::vector<Fd> high;
   std::vector<std::pair<int, int>> moves;

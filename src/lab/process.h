@@ -17,8 +17,8 @@ using Deadline = std::chrono::steady_clock::time_point;
 /// A child process that dies with its handle, and with the thread that started it.
 class Process {
  public:
-  /// Executes `command` (its first word is looked up in PATH). stdin is /dev/null; `descriptors` are pairs of one
-  /// here and its number there, all others are closed. Unavailable if the program is not there.
+  /// Executes `command` (its first word is looked up in PATH). stdin is /dev/null; `descriptors` are pairs of
+  /// one here and its number there, all others are closed. Unavailable if the program is not there.
   static Result<Process> start(const std::vector<std::string>& command,
                                const std::vector<std::pair<int, int>>& descriptors,
                                const std::string& folder = {});
