@@ -20,13 +20,39 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kQmpLimit = std::chrono::seconds(20);
 /// Each takes the guest's touched memory on disk.
 constexpr size_t kSnapshotsKept = 12;
+/// Of what a snapshot's folder holds: raised when it changes.
+constexpr std::string_view kFormat = "2";
 
 const std::string kCapabilities =
     R"({"execute":"migrate-set-capabilities","arguments":{"capabilities":[)"
     R"({"capability":"x-ignore-shared","state":true},{"capability":"events","state":true}]}})";
 
-std::string command_with_state_fd(const char* name) {
-  return fmt::format(R"({{"execute":"{}","arguments":{{"uri":"fd:{}"}}}})", name, qemu_fd::kState);
+/// An outgoing "fd:" wants its descriptor by SCM_RIGHTS; a shell's redirection does the same.
+std::string save_to(const Fd& state) {
+  return fmt::format(R"({{"execute":"migrate","arguments":{{"uri":"exec:cat >/proc/{}/fd/{}"}}}})",
+                     ::getpid(), state.get());
+}
+
+std::string restore_from_state_fd() {
+  return fmt::format(R"({{"execute":"migrate-incoming","arguments":{{"uri":"fd:{}"}}}})", qemu_fd::kState);
+}
+
+/// For each shared memory block the stream holds its name, size and guest address, and the restoring side
+/// refuses another address (QEMU, migration/ram.c, ram_load_precopy: "Mismatched GPAs"). A PCI BAR is not
+/// mapped there yet, and its address is 0: say so in the stream. The BAR's own registers come later and map
+/// it.
+Result<std::string> with_unmapped_mailbox(std::string state) {
+  constexpr std::string_view kName = "/mailbox";
+  std::string size(sizeof(uint64_t), '\0');
+  for (size_t i = 0; i < size.size(); ++i)
+    size[size.size() - 1 - i] = static_cast<char>(kMailboxBytes >> (8 * i));
+  const size_t at = state.find(std::string(kName) + size);
+  if (at == std::string::npos || at + kName.size() + 2 * size.size() > state.size()) {
+    return fail(ErrorKind::Infrastructure, "find the mailbox in the state saved by", kQemu, 0,
+                "this version of QEMU saves it in another form: use 7.2");
+  }
+  state.replace(at + kName.size() + size.size(), sizeof(uint64_t), sizeof(uint64_t), '\0');
+  return state;
 }
 
 /// Why a guest did not come up.
@@ -67,7 +93,6 @@ Result<void> build(const SnapshotOptions& options, const std::string& initramfs,
   if (!state) return tl::unexpected(state.error());
   files.kernel = kernel.get();
   files.initramfs = initrd->get();
-  files.state = state->get();
   Result<Vm> vm = Vm::start(options.shape, VmStart::Boot, files);
   if (!vm) return tl::unexpected(vm.error());
   const bool in_time = vm->wait_for_boot(Clock::now() + options.boot_limit);
@@ -78,9 +103,7 @@ Result<void> build(const SnapshotOptions& options, const std::string& initramfs,
   if (vm->state() != Mailbox::State::Ready) return tl::unexpected(boot_error(*vm, options, in_time));
   const std::string facts(vm->text());
   // Saved while it runs: a clone then goes on by itself, and nobody need talk to it.
-  if (auto sent =
-          vm->send({R"({"execute":"qmp_capabilities"})", kCapabilities, command_with_state_fd("migrate")});
-      !sent) {
+  if (auto sent = vm->send({R"({"execute":"qmp_capabilities"})", kCapabilities, save_to(*state)}); !sent) {
     return sent;
   }
   if (auto saved = vm->wait_for_event("\"MIGRATION\"", "\"completed\"", Clock::now() + kQmpLimit); !saved) {
@@ -90,7 +113,11 @@ Result<void> build(const SnapshotOptions& options, const std::string& initramfs,
   if (const auto ended = vm->wait_for_end(Clock::now() + kQmpLimit); !ended || !*ended) {
     return fail(ErrorKind::Infrastructure, "end", kQemu, ETIMEDOUT);
   }
-  return save_snapshot_files(entry.path(), memory, *state, facts, vm->console());
+  Result<std::string> saved_state = read_all(*state);
+  if (!saved_state) return tl::unexpected(saved_state.error());
+  saved_state = with_unmapped_mailbox(std::move(*saved_state));
+  if (!saved_state) return tl::unexpected(saved_state.error());
+  return save_snapshot_files(entry.path(), memory, *saved_state, facts, vm->console());
 }
 
 Result<std::string> qemu_version() {
@@ -107,7 +134,7 @@ Result<std::string> key_of(const SnapshotOptions& options, const std::string& in
   if (!version) return version;
   const Result<std::string> kernel = read_file(options.kernel.image);
   if (!kernel) return kernel;
-  uint64_t hash = hash_of(*version);
+  uint64_t hash = hash_of(*version, hash_of(kFormat));
   for (const std::string& word : qemu_command(options.shape, VmStart::Boot))
     hash = hash_of(word + '\n', hash);
   hash = hash_of(initramfs, hash_of(*kernel, hash));
@@ -160,8 +187,7 @@ Result<Vm> Snapshot::clone(std::string_view request) const {
   Result<Vm> vm = Vm::start(shape_, VmStart::Clone, files);
   if (!vm) return vm;
   vm->post_request(request);
-  if (auto sent = vm->send(
-          {R"({"execute":"qmp_capabilities"})", kCapabilities, command_with_state_fd("migrate-incoming")});
+  if (auto sent = vm->send({R"({"execute":"qmp_capabilities"})", kCapabilities, restore_from_state_fd()});
       !sent) {
     return tl::unexpected(sent.error());
   }

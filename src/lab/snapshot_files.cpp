@@ -127,16 +127,15 @@ Result<Contents> read_contents(const std::string& folder, int numa_nodes) {
 
 }  // namespace
 
-Result<void> save_snapshot_files(const std::string& folder, const std::vector<Fd>& memory, const Fd& state,
-                                 const std::string& facts, const std::string& console) {
+Result<void> save_snapshot_files(const std::string& folder, const std::vector<Fd>& memory,
+                                 const std::string& state, const std::string& facts,
+                                 const std::string& console) {
   for (size_t node = 0; node < memory.size(); ++node) {
     if (auto copied = copy_sparse(memory[node], fmt::format("{}/ram{}", folder, node)); !copied)
       return copied;
   }
-  const Result<std::string> devices = read_all(state);
-  if (!devices) return tl::unexpected(devices.error());
   for (const auto& [name, text] :
-       {std::pair{"state", &*devices}, std::pair{"facts.json", &facts}, std::pair{"console.txt", &console}}) {
+       {std::pair{"state", &state}, std::pair{"facts.json", &facts}, std::pair{"console.txt", &console}}) {
     if (auto written = write_new_file(fmt::format("{}/{}", folder, name), *text); !written) return written;
   }
   const Result<Contents> contents = read_contents(folder, static_cast<int>(memory.size()));

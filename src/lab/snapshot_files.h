@@ -16,8 +16,9 @@ struct SnapshotFiles {
   std::string facts;
 };
 
-Result<void> save_snapshot_files(const std::string& folder, const std::vector<Fd>& memory, const Fd& state,
-                                 const std::string& facts, const std::string& console);
+Result<void> save_snapshot_files(const std::string& folder, const std::vector<Fd>& memory,
+                                 const std::string& state, const std::string& facts,
+                                 const std::string& console);
 
 /// Checks all of it and opens it. Infrastructure if anything is missing, cut short or changed.
 Result<SnapshotFiles> open_snapshot_files(const std::string& folder, int numa_nodes);
