@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <sstream>
 
+#include "cgroup/fd.h"
 #include "executor/wire.h"
+#include "lab/cache.h"
 #include "lab/snapshot.h"
 #include "model/json.h"
 #include "model/rules.h"
@@ -81,16 +83,30 @@ Result<std::unique_ptr<LabMachine>> LabMachine::open(LabOptions options) {
   if (!snapshot) return tl::unexpected(snapshot.error());
   auto impl = std::make_unique<Impl>(Impl{std::move(options), std::move(*kernel), std::move(*snapshot)});
   std::unique_ptr<LabMachine> machine(new LabMachine(std::move(impl)));
-  if (machine->impl_->options.shape.cpus == 1) {
-    const Result<int> equal = machine->count_equal(self_check_scenario(), kSelfCheckClones);
-    if (!equal) return tl::unexpected(equal.error());
-    machine->deterministic_ = *equal == kSelfCheckClones;
-  }
+  if (Result<void> checked = machine->check_determinism(); !checked) return tl::unexpected(checked.error());
   return machine;
+}
+
+/// Once for each snapshot: the result is kept beside it.
+Result<void> LabMachine::check_determinism() {
+  const std::string path = snapshot_folder() + "/self-check";
+  if (impl_->options.shape.cpus > 1) return {};
+  std::string result = read_file(path).value_or("");
+  if (result.empty()) {
+    const Result<int> equal = count_equal(self_check_scenario(), kSelfCheckClones);
+    if (!equal) return tl::unexpected(equal.error());
+    result = *equal == kSelfCheckClones ? "equal" : "different";
+    (void)write_new_file(path, result);
+  }
+  deterministic_ = result == "equal";
+  return {};
 }
 
 const MachineFacts& LabMachine::facts() const { return impl_->snapshot.facts(); }
 const std::string& LabMachine::snapshot_folder() const { return impl_->snapshot.folder(); }
+
+const KernelImage& LabMachine::kernel() const { return impl_->kernel; }
+bool LabMachine::was_built() const { return impl_->snapshot.was_built(); }
 
 Result<Observation> LabMachine::run(const Scenario& scenario) {
   if (const std::vector<Fault> faults = unmet(scenario, facts()); !faults.empty()) {

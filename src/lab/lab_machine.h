@@ -32,7 +32,7 @@ struct LabOptions {
 /// may be called from several threads at once.
 class LabMachine final : public Machine {
  public:
-  /// Finds the kernel and the snapshot, or makes them (seconds, once), and checks that clones are equal.
+  /// Finds the kernel and the snapshot, or makes them (seconds, once), and checks once that clones are equal.
   static Result<std::unique_ptr<LabMachine>> open(LabOptions options);
   ~LabMachine() override;
 
@@ -50,10 +50,14 @@ class LabMachine final : public Machine {
   static Scenario self_check_scenario();
 
   const std::string& snapshot_folder() const;
+  const KernelImage& kernel() const;
+  /// Whether open() had to boot the guest: its snapshot was not there, stale or damaged.
+  bool was_built() const;
 
  private:
   struct Impl;
   explicit LabMachine(std::unique_ptr<Impl> impl);
+  Result<void> check_determinism();
 
   std::unique_ptr<Impl> impl_;
   std::string name_;
