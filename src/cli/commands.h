@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "lab/lab_machine.h"
 #include "machine/host_machine.h"
 
 namespace treeline::cli {
@@ -22,13 +23,23 @@ Action add_doctor(CLI::App& app);
 /// One line on stderr; its exit code.
 int report_error(const Error& error);
 
-/// --cgroup-root, --scratch and --fault, for the commands that use this machine's kernel.
-struct HostChoice {
-  HostOptions options;
+/// Which machine, and all options of either kind.
+struct MachineChoice {
+  std::string name = "Host";  ///< Or "Lab/debian-6.12/v2": what Machine::name() says.
+  HostOptions host;
+  LabOptions lab;
+  std::string mode;  ///< These two override what the name says.
+  int cpus = 0;
+  int64_t memory_mib = 0;
+  int64_t swap_mib = 0;
   std::string fault;
+  bool is_host() const { return name == "Host" && lab.kernel_path.empty(); }
 };
-void add_host_options(CLI::App& command, HostChoice& choice);
-Result<std::unique_ptr<HostMachine>> open_host(const HostChoice& choice);
+/// --machine and what goes with it, for the commands that run something.
+void add_machine_options(CLI::App& command, MachineChoice& choice);
+Result<std::unique_ptr<Machine>> open_machine(const MachineChoice& choice);
+Result<std::unique_ptr<HostMachine>> open_host(const MachineChoice& choice);
+Result<std::unique_ptr<LabMachine>> open_lab(const MachineChoice& choice);
 
 /// SIGINT and SIGTERM end the command between two runs, after its groups are removed.
 void catch_interrupts();

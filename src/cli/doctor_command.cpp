@@ -44,7 +44,39 @@ int print_properties(const MachineFacts& facts) {
   return testable;
 }
 
-int diagnose(const HostChoice& choice) {
+/// What the machine can test, or why there is none.
+int finish(const MachineFacts& facts, const Error* error) {
+  fmt::print("\nproperties:\n");
+  const int testable = print_properties(facts);
+  if (error) {
+    fmt::print("\n");
+    std::fflush(stdout);
+    return report_error(*error);
+  }
+  return testable > 0 ? exit_code::kHeld : exit_code::kUnavailable;
+}
+
+int diagnose_lab(const MachineChoice& choice) {
+  constexpr int kClones = 5;
+  Result<std::unique_ptr<LabMachine>> machine = open_lab(choice);
+  if (!machine) return finish({}, &machine.error());
+  const MachineFacts& facts = (*machine)->facts();
+  fmt::print("{}: Linux {}, cgroup {}, {} CPUs, HZ {}, {} MiB available, {} MiB swap\n", (*machine)->name(),
+             facts.kernel_release, facts.mode, facts.cpus.size(), facts.hz, facts.memory_bytes >> 20,
+             facts.swap_bytes >> 20);
+  fmt::print("snapshot: {}\ncontrollers:", (*machine)->snapshot_folder());
+  for (const auto& [controller, version] : facts.controllers) {
+    fmt::print(" {}:{}", controller_name(controller), version == CgroupVersion::V1 ? "v1" : "v2");
+  }
+  const Result<int> equal = (*machine)->count_equal(LabMachine::self_check_scenario(), kClones);
+  if (!equal) return finish(facts, &equal.error());
+  fmt::print("\nself-check: {} of {} clones gave the same bytes: the machine is {}deterministic\n", *equal,
+             kClones, (*machine)->deterministic() && *equal == kClones ? "" : "not ");
+  return finish(facts, nullptr);
+}
+
+int diagnose(const MachineChoice& choice) {
+  if (!choice.is_host()) return diagnose_lab(choice);
   MachineFacts facts;
   Result<std::unique_ptr<HostMachine>> machine = open_host(choice);
   const Hierarchies* hierarchies = nullptr;
@@ -55,28 +87,22 @@ int diagnose(const HostChoice& choice) {
                facts.kernel_release, facts.mode, facts.cpus.size(), facts.hz, facts.memory_bytes >> 20,
                facts.swap_bytes >> 20, facts.libcgroup_version);
     fmt::print(
-        "block device below {}: {}\n", choice.options.scratch_dir,
+        "block device below {}: {}\n", choice.host.scratch_dir,
         facts.device.empty() ? "none; give another folder with --scratch to test io.max" : facts.device);
   }
-  fmt::print("\ncontrollers:\n{}\nproperties:\n", controllers_text(hierarchies, facts));
-  const int testable = print_properties(facts);
-  if (!machine) {
-    fmt::print("\n");
-    std::fflush(stdout);
-    return report_error(machine.error());
-  }
-  return testable > 0 ? exit_code::kHeld : exit_code::kUnavailable;
+  fmt::print("\ncontrollers:\n{}", controllers_text(hierarchies, facts));
+  return finish(facts, machine ? nullptr : &machine.error());
 }
 
 }  // namespace
 
 Action add_doctor(CLI::App& app) {
-  auto choice = std::make_shared<HostChoice>();
+  auto choice = std::make_shared<MachineChoice>();
   auto knobs = std::make_shared<bool>(false);
   CLI::App* command =
       app.add_subcommand("doctor", "Say what this machine can test, what it cannot, why, and what to do");
   command->add_flag("--knobs", *knobs, "Document every limit instead");
-  add_host_options(*command, *choice);
+  add_machine_options(*command, *choice);
   return [choice, knobs] {
     if (!*knobs) return diagnose(*choice);
     fmt::print("{}", knob_documentation());

@@ -86,7 +86,7 @@ int judge_file(const std::string& path) {
 }
 
 struct ReplayChoice {
-  HostChoice host;
+  MachineChoice machine;
   std::string path;
   int runs = 1;
 };
@@ -94,7 +94,7 @@ struct ReplayChoice {
 int replay_file(const ReplayChoice& choice) {
   const Result<Counterexample> example = counterexample_from_file(choice.path);
   if (!example) return report_error(example.error());
-  Result<std::unique_ptr<HostMachine>> machine = open_host(choice.host);
+  Result<std::unique_ptr<Machine>> machine = open_machine(choice.machine);
   if (!machine) return report_error(machine.error());
   const Signature* signature = example->signature ? &*example->signature : nullptr;
   fmt::print("{}\n", draw(example->scenario));
@@ -134,7 +134,7 @@ Action add_replay(CLI::App& app) {
   command->add_option("--runs", choice->runs, "How often")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  add_host_options(*command, choice->host);
+  add_machine_options(*command, choice->machine);
   return [choice] { return replay_file(*choice); };
 }
 

@@ -14,7 +14,7 @@ namespace treeline::cli {
 namespace {
 
 struct RunChoice {
-  HostChoice host;
+  MachineChoice machine;
   std::vector<std::string> properties;
   uint64_t seed = 0;
   bool seed_given = false;
@@ -126,7 +126,7 @@ Result<int> run(const RunChoice& choice) {
   }
   const auto shrink_time = parse_time(choice.shrink_time);
   if (!shrink_time) return tl::unexpected(shrink_time.error());
-  Result<std::unique_ptr<HostMachine>> machine = open_host(choice.host);
+  Result<std::unique_ptr<Machine>> machine = open_machine(choice.machine);
   if (!machine) return tl::unexpected(machine.error());
   const auto chosen = choose_properties(choice.properties, (*machine)->facts());
   if (!chosen) return tl::unexpected(chosen.error());
@@ -140,7 +140,7 @@ Result<int> run(const RunChoice& choice) {
   options.shrink_runs = choice.shrink_runs;
   options.shrink_time = *shrink_time;
   options.max_failures = choice.max_failures;
-  options.fault = choice.host.fault;
+  options.fault = choice.machine.fault;
   options.should_stop = was_interrupted;
   const MachineFacts& facts = (*machine)->facts();
   fmt::print("{}: Linux {}, cgroup {}, {} CPUs; seed {}\n", (*machine)->name(), facts.kernel_release,
@@ -193,7 +193,7 @@ Action add_run(CLI::App& app) {
   command->add_option("--max-failures", choice->max_failures, "Stop after that many different failures")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  add_host_options(*command, choice->host);
+  add_machine_options(*command, choice->machine);
   return [choice, seed] {
     choice->seed_given = seed->count() > 0;
     catch_interrupts();

@@ -62,15 +62,17 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-bool write_answer(int fd, const Result<Observation>& answer) {
-  if (answer) return write_all(fd, "ok\n" + to_json(*answer));
+std::string encode_answer(const Result<Observation>& answer) {
+  if (answer) return "ok\n" + to_json(*answer);
   const Error& error = answer.error();
   std::string line =
       fmt::format("error{0}{1}{0}{2}{0}{3}{0}{4}{0}{5}", kSeparator, static_cast<int>(error.kind),
                   error.errnum, error.operation, error.path, error.advice);
   for (char& c : line) c = c == '\n' ? ' ' : c;
-  return write_all(fd, line + "\n");
+  return line + "\n";
 }
+
+bool write_answer(int fd, const Result<Observation>& answer) { return write_all(fd, encode_answer(answer)); }
 
 Result<Observation> decode_answer(std::string_view text) {
   const size_t end = text.find('\n');

@@ -22,6 +22,7 @@ struct Request {
 
 std::string encode_request(const Request& request);
 Result<Request> read_request(int fd);
+std::string encode_answer(const Result<Observation>& answer);
 bool write_answer(int fd, const Result<Observation>& answer);
 Result<Observation> decode_answer(std::string_view text);
 

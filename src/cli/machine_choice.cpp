@@ -1,0 +1,91 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "model/planted_fault.h"
+
+namespace treeline::cli {
+
+namespace {
+
+Result<std::optional<PlantedFault>> fault_of(const MachineChoice& choice) {
+  if (choice.fault.empty()) return std::nullopt;
+  const std::optional<PlantedFault> fault = planted_fault_from_name(choice.fault);
+  if (fault) return fault;
+  std::string known;
+  for (const PlantedFaultInfo& info : planted_fault_table()) known += fmt::format(" {}", info.name);
+  return fail(ErrorKind::InvalidInput, "plant the fault", choice.fault, 0, "the known ones are" + known);
+}
+
+}  // namespace
+
+void add_machine_options(CLI::App& command, MachineChoice& choice) {
+  command
+      .add_option("--machine,-m", choice.name,
+                  "Host, or Lab/KERNEL/MODE: debian-6.1 or debian-6.12, v1, v2 or hybrid")
+      ->capture_default_str();
+  command.add_option("--fault", choice.fault, "Play a planted fault: shows that the suite can fail");
+  constexpr const char* kHost = "This machine's kernel";
+  command
+      .add_option("--cgroup-root", choice.host.cgroup_root,
+                  "Make groups below this one only (relative to each hierarchy's mount)")
+      ->group(kHost);
+  command.add_option("--scratch", choice.host.scratch_dir, "Folder for the I/O workers' files")
+      ->capture_default_str()
+      ->group(kHost);
+  constexpr const char* kLab = "The lab";
+  command.add_option("--kernel", choice.lab.kernel_path, "A bzImage or vmlinux of your own")->group(kLab);
+  command.add_option("--modules", choice.lab.modules, "Folder that holds its modules")->group(kLab);
+  command.add_option("--cmdline", choice.lab.shape.cmdline, "More words for the kernel's command line")
+      ->group(kLab);
+  command.add_option("--mode", choice.mode, "How cgroups are mounted: v1, v2 or hybrid")->group(kLab);
+  command.add_option("--cpus", choice.cpus, "Virtual CPUs; more than one is not deterministic")
+      ->check(CLI::Range(1, 64))
+      ->group(kLab);
+  command.add_option("--numa-nodes", choice.lab.shape.numa_nodes, "NUMA nodes")
+      ->check(CLI::Range(1, 64))
+      ->group(kLab);
+  command.add_option("--memory-mib", choice.memory_mib, "Memory of the guest (default 512)")
+      ->check(CLI::Range(128, 1 << 18))
+      ->group(kLab);
+  command.add_option("--swap-mib", choice.swap_mib, "Swap of the guest (zram)")
+      ->check(CLI::Range(1, 1 << 16))
+      ->group(kLab);
+  command
+      .add_option("--cache", choice.lab.cache,
+                  "Folder for kernels and snapshots (default " + default_cache_folder() + ")")
+      ->group(kLab);
+}
+
+Result<std::unique_ptr<HostMachine>> open_host(const MachineChoice& choice) {
+  const auto fault = fault_of(choice);
+  if (!fault) return tl::unexpected(fault.error());
+  HostOptions options = choice.host;
+  options.fault = *fault;
+  return HostMachine::open(std::move(options));
+}
+
+Result<std::unique_ptr<LabMachine>> open_lab(const MachineChoice& choice) {
+  const auto fault = fault_of(choice);
+  if (!fault) return tl::unexpected(fault.error());
+  LabOptions options = choice.lab;
+  options.fault = *fault;
+  if (choice.name != "Host") {
+    const Result<LabOptions> named = lab_options_from_name(choice.name);
+    if (!named) return tl::unexpected(named.error());
+    options.kernel = named->kernel;
+    options.shape.mode = named->shape.mode;
+    options.shape.cpus = named->shape.cpus;
+  }
+  if (!choice.mode.empty()) options.shape.mode = choice.mode;
+  if (choice.cpus > 0) options.shape.cpus = choice.cpus;
+  if (choice.memory_mib > 0) options.shape.memory_bytes = choice.memory_mib << 20;
+  options.shape.swap_bytes = choice.swap_mib << 20;
+  return LabMachine::open(std::move(options));
+}
+
+Result<std::unique_ptr<Machine>> open_machine(const MachineChoice& choice) {
+  if (choice.is_host()) return open_host(choice);
+  return open_lab(choice);
+}
+
+}  // namespace treeline::cli

@@ -1,0 +1,179 @@
+#include "lab/lab_machine.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+#include "cgroup/fd.h"
+#include "executor/wire.h"
+#include "lab/cache.h"
+#include "lab/snapshot.h"
+#include "model/json.h"
+#include "model/rules.h"
+
+namespace treeline {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSelfCheckClones = 3;
+
+Result<std::string> find_init(const std::string& wanted) {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const char* named = std::getenv("TREELINE_INIT");
+  for (const std::string& candidate :
+       {wanted, std::string(named ? named : ""), (self.parent_path() / "treeline-init").string()}) {
+    if (!candidate.empty() && ::access(candidate.c_str(), R_OK) == 0) return candidate;
+  }
+  return fail(ErrorKind::Unavailable, "find the program", "treeline-init", ENOENT,
+              "keep it beside treeline, or name it in TREELINE_INIT");
+}
+
+Result<void> check_shape(const LabShape& shape) {
+  if (shape.mode != "v1" && shape.mode != "v2" && shape.mode != "hybrid") {
+    return fail(ErrorKind::InvalidInput, "use the cgroup mode", shape.mode, 0, "write v1, v2 or hybrid");
+  }
+  if (shape.cpus < 1 || shape.cpus > 64 || shape.numa_nodes < 1 || shape.numa_nodes > shape.cpus) {
+    return fail(ErrorKind::InvalidInput, "use the number of CPUs", std::to_string(shape.cpus), 0,
+                "give 1 to 64, and at most as many NUMA nodes");
+  }
+  return {};
+}
+
+Result<KernelImage> find_kernel(const LabOptions& options) {
+  if (!options.kernel_path.empty()) return open_kernel(options.kernel_path, options.modules);
+  return find_debian_kernel(options.kernel, options.cache);
+}
+
+Error with_console(Error error, const std::string& console) {
+  const std::string last = last_console_lines(console);
+  if (!last.empty()) error.advice += fmt::format("; the console's last lines: {}", last);
+  return error;
+}
+
+}  // namespace
+
+struct LabMachine::Impl {
+  LabOptions options;
+  KernelImage kernel;
+  Snapshot snapshot;
+};
+
+LabMachine::LabMachine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+  const LabShape& shape = impl_->options.shape;
+  name_ = fmt::format("Lab/{}/{}", impl_->kernel.label, shape.mode);
+  if (shape.cpus > 1) name_ += fmt::format("/{}cpus", shape.cpus);
+}
+LabMachine::~LabMachine() = default;
+
+Result<std::unique_ptr<LabMachine>> LabMachine::open(LabOptions options) {
+  if (Result<void> good = check_shape(options.shape); !good) return tl::unexpected(good.error());
+  if (options.cache.empty()) options.cache = default_cache_folder();
+  Result<std::string> init = find_init(options.init_program);
+  if (!init) return tl::unexpected(init.error());
+  Result<KernelImage> kernel = find_kernel(options);
+  if (!kernel) return tl::unexpected(kernel.error());
+  Result<Snapshot> snapshot =
+      Snapshot::open({*kernel, options.shape, *init, options.cache, options.boot_limit});
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  auto impl = std::make_unique<Impl>(Impl{std::move(options), std::move(*kernel), std::move(*snapshot)});
+  std::unique_ptr<LabMachine> machine(new LabMachine(std::move(impl)));
+  if (Result<void> checked = machine->check_determinism(); !checked) return tl::unexpected(checked.error());
+  return machine;
+}
+
+/// Once for each snapshot: the result is kept beside it.
+Result<void> LabMachine::check_determinism() {
+  const std::string path = snapshot_folder() + "/self-check";
+  if (impl_->options.shape.cpus > 1) return {};
+  std::string result = read_file(path).value_or("");
+  if (result.empty()) {
+    const Result<int> equal = count_equal(self_check_scenario(), kSelfCheckClones);
+    if (!equal) return tl::unexpected(equal.error());
+    result = *equal == kSelfCheckClones ? "equal" : "different";
+    (void)write_new_file(path, result);
+  }
+  deterministic_ = result == "equal";
+  return {};
+}
+
+const MachineFacts& LabMachine::facts() const { return impl_->snapshot.facts(); }
+const std::string& LabMachine::snapshot_folder() const { return impl_->snapshot.folder(); }
+
+const KernelImage& LabMachine::kernel() const { return impl_->kernel; }
+bool LabMachine::was_built() const { return impl_->snapshot.was_built(); }
+
+Result<Observation> LabMachine::run(const Scenario& scenario) {
+  if (const std::vector<Fault> faults = unmet(scenario, facts()); !faults.empty()) {
+    return fail(ErrorKind::Unavailable, "run here: the scenario's", faults[0].json_path, 0,
+                faults[0].message);
+  }
+  const LabOptions& options = impl_->options;
+  const auto limit = options.grace + options.per_second * scenario.window.length_us / 1'000'000;
+  const auto deadline = Clock::now() + limit;
+  const std::string fault = options.fault ? std::string(planted_fault_info(*options.fault).name) : "-";
+  Result<Vm> vm = impl_->snapshot.clone(fault + "\n" + to_json(scenario));
+  if (!vm) return tl::unexpected(vm.error());
+  const Result<bool> ended = vm->wait_for_end(deadline);
+  if (!ended) return tl::unexpected(with_console(ended.error(), vm->console()));
+  Error error{ErrorKind::Infrastructure, "run in", name_, 0, ""};
+  const std::string console = vm->console();
+  if (!*ended) {
+    error.errnum = ETIMEDOUT;
+    error.advice = fmt::format("the guest did not end within {} s", limit.count() / 1'000);
+  } else if (vm->state() == Mailbox::State::Answered && vm->ended_by_guest()) {
+    return decode_answer(vm->text());
+  } else if (const auto panic = panic_in(console)) {
+    error.advice = *panic;
+  } else if (vm->state() == Mailbox::State::Overran) {
+    error.errnum = ETIMEDOUT;
+    error.advice = "the run overran its deadline in virtual time";
+  } else {
+    error.advice = vm->how_it_ended();
+  }
+  return tl::unexpected(with_console(std::move(error), console));
+}
+
+Result<int> LabMachine::count_equal(const Scenario& scenario, int clones) {
+  std::string first;
+  int equal = 0;
+  for (int i = 0; i < clones; ++i) {
+    const Result<Observation> seen = run(scenario);
+    if (!seen) return tl::unexpected(seen.error());
+    const std::string text = to_json(*seen);
+    if (i == 0) first = text;
+    equal += text == first ? 1 : 0;
+  }
+  return equal;
+}
+
+//  t ── a: a hog that sleeps in between, a fork storm
+Scenario LabMachine::self_check_scenario() {
+  Scenario scenario;
+  scenario.tree = {{{"t", kNoParent, {}}, {"a", 0, {}}}};
+  scenario.workers = {{1, CpuHog{2, 50, 10'000}}, {1, ForkStorm{3}}};
+  scenario.window.length_us = 100'000;
+  return scenario;
+}
+
+Result<LabOptions> lab_options_from_name(const std::string& name) {
+  std::vector<std::string> parts;
+  std::istringstream words(name);
+  for (std::string word; std::getline(words, word, '/');) parts.push_back(word);
+  if (parts.size() < 2 || parts.size() > 4 || parts[0] != "Lab") {
+    return fail(ErrorKind::InvalidInput, "find the machine", name, 0,
+                "write Host, or Lab/KERNEL/MODE like Lab/debian-6.12/v2, with /4cpus for more than one");
+  }
+  LabOptions options;
+  options.kernel = parts[1];
+  if (parts.size() > 2) options.shape.mode = parts[2];
+  if (parts.size() > 3) options.shape.cpus = std::atoi(parts[3].c_str());
+  return options;
+}
+
+}  // namespace treeline

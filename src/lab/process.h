@@ -1,0 +1,59 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cgroup/fd.h"
+#include "model/error.h"
+
+namespace treeline {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+/// A child process that dies with its handle, and with the thread that started it.
+class Process {
+ public:
+  /// Executes `command` (its first word is looked up in PATH). stdin is /dev/null; `descriptors` are pairs of
+  /// one here and its number there, all others are closed. Unavailable if the program is not there.
+  static Result<Process> start(const std::vector<std::string>& command,
+                               const std::vector<std::pair<int, int>>& descriptors,
+                               const std::string& folder = {});
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&&) = delete;
+  ~Process();
+
+  pid_t pid() const { return pid_; }
+  /// Becomes readable when the process has ended.
+  int end_fd() const { return end_.get(); }
+  /// Reaps it if it has ended. Its status is then known.
+  bool has_ended();
+  bool wait(Deadline deadline);
+  /// SIGKILL, and waits for the end.
+  void kill();
+  /// As from waitpid; only after the end.
+  int status() const { return status_; }
+
+ private:
+  Process() = default;
+  pid_t pid_ = -1;  ///< -1: reaped, or moved from.
+  Fd end_;
+  int status_ = 0;
+};
+
+/// "it exited with 2", "it was killed by SIGKILL"
+std::string how_ended(int status);
+
+/// Runs a tool to its end and gives its stdout. Infrastructure with the last line of its stderr if it fails.
+Result<std::string> run_tool(const std::vector<std::string>& command, std::chrono::milliseconds limit,
+                             const std::string& folder = {});
+
+/// An anonymous file in memory of `bytes` zeros: nothing to remove, whatever happens.
+Result<Fd> make_memory_file(const char* name, size_t bytes = 0);
+/// All that is in a file, wherever its offset is.
+Result<std::string> read_all(const Fd& fd);
+
+}  // namespace treeline
