@@ -34,6 +34,10 @@ struct NodeObservation {
   Counters after;    ///< After all workers have stopped or been held still: see Observation::final_at_ns.
   Counters drained;  ///< After every worker has exited and been reaped (charges gone away).
   std::vector<Sample> series;
+  /// What making one more group below the node was answered, after all workers had gone; tried where some
+  /// group carries cgroup.max.depth or cgroup.max.descendants.
+  int child_errno = kNotTried;
+  static constexpr int kNotTried = -1;
   bool operator==(const NodeObservation&) const = default;
 };
 
@@ -98,7 +102,8 @@ struct WorkerObservation {
 struct ActionObservation {
   static constexpr int64_t kNotTried = -1;  ///< The window was over before its turn came.
   int64_t started_ns = 0;
-  int64_t completed_ns = -1;  ///< Freeze: when the state read FROZEN; Thaw: when it read THAWED; -1: never.
+  /// Freeze: when the state read FROZEN; Thaw: when it read THAWED; Kill: when no task was left; -1: never.
+  int64_t completed_ns = -1;
   int write_errno = 0;
   /// Progress of each worker (by index) when the action had completed. For Thaw: just before the write.
   std::vector<int64_t> progress;

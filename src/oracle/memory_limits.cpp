@@ -19,16 +19,10 @@ Subject subject_of(const char* name, NodeId node) { return {name, Controller::Me
 
 /// The most that any reading showed; nullopt where there was none.
 std::optional<int64_t> peak_bytes(const NodeObservation& node) {
-  if (!get(node.after, Counter::MemoryPeak) && !get(node.after, Counter::MemoryCurrent)) return std::nullopt;
-  int64_t peak = 0;
-  for (const Counters* counters : {&node.after, &node.drained}) {
-    peak = std::max(peak, get(*counters, Counter::MemoryPeak).value_or(0));
-    peak = std::max(peak, get(*counters, Counter::MemoryCurrent).value_or(0));
-  }
-  for (const Sample& sample : node.series) {
-    peak = std::max(peak, get(sample.counters, Counter::MemoryCurrent).value_or(0));
-  }
-  return peak;
+  const std::optional<int64_t> peak = peak_in_window_bytes(node);
+  if (!peak) return std::nullopt;
+  return std::max({*peak, get(node.drained, Counter::MemoryPeak).value_or(0),
+                   get(node.drained, Counter::MemoryCurrent).value_or(0)});
 }
 
 /// Anonymous and shared bytes that the living, still workers of the subtree have touched and keep.
@@ -102,13 +96,6 @@ bool any_failed(const Scenario& scenario, const Observation& observation, NodeId
     const WorkerEnd end = observation.workers[i].end;
     return end == WorkerEnd::Failed || end == WorkerEnd::Killed || end == WorkerEnd::NotStarted;
   });
-}
-
-/// mm/oom_kill.c, dump_oom_summary: the machine, not a group, had no memory left.
-bool machine_was_out_of_memory(const Observation& observation) {
-  const auto& log = observation.health.log;
-  return std::any_of(log.begin(), log.end(),
-                     [](const std::string& line) { return line.find(",global_oom,") != std::string::npos; });
 }
 
 Finding judge_missing_kill(const Scenario& scenario, const Observation& observation, NodeId node,
