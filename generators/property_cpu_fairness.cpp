@@ -55,8 +55,11 @@ Scenario draw(const Constraints& constraints, int size) {
   const std::vector<NodeId> contenders = tree.subtree(arena);
   for (const NodeId node : contenders) {
     draw_weights(tree, node, machine.has(Knob::CpuWeightNice));
-    if (node != arena && machine.has(Knob::CpuIdle) && *chance(3))
+    if (node != arena && machine.has(Knob::CpuIdle) && *chance(3)) {
+      // Idle, it keeps no weight: v1 shows that in cpu.shares, v2 refuses to say (model/rules.h, unmet).
+      if (machine.knob_context(Controller::Cpu).version == CgroupVersion::V2) tree[node].limits.clear();
       tree[node].limits[Knob::CpuIdle] = Amount{1};
+    }
   }
   const Strategy leaves;
   const Strategy chosen = constraints.placement ? *constraints.placement : leaves;

@@ -19,7 +19,7 @@ std::vector<NodeId> draw_places(const Ground& ground) {
 }
 
 Scenario draw(const Constraints& constraints) {
-  const Ground ground = *ground_gen(constraints, 4);
+  const Ground ground = *ground_gen(constraints, 3);
   Scenario scenario;
   Tree& tree = scenario.tree;
   tree = ground.tree;

@@ -37,10 +37,10 @@ enum class Knob : uint8_t {
   CpusetPartition,
   IoMax,
   IoWeight,
-  Freeze,
   CgroupMaxDepth,
   CgroupMaxDescendants,
   HugetlbMax,
+  Freeze,
 };
 
 enum class KnobType : uint8_t {

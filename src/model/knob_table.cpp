@@ -114,8 +114,6 @@ constexpr std::array<KnobInfo, 21> kTable{{
      Rounding::None, "Bytes and operations per second on the scenario's block device"},
     {Knob::IoWeight, Controller::Io, "io.weight", Files(kIoWeightV1), KnobType::Amount, 1, 1'000, false,
      Rounding::None, "Share of I/O relative to siblings (range of v1; v2 goes to 10000)"},
-    {Knob::Freeze, Controller::Freezer, "cgroup.freeze", Files(kFreezeV1), KnobType::Flag, 0, 1, false,
-     Rounding::None, "Stops all tasks of the subtree"},
     {Knob::CgroupMaxDepth,
      Controller::Core,
      "cgroup.max.depth",
@@ -146,6 +144,8 @@ constexpr std::array<KnobInfo, 21> kTable{{
      true,
      Rounding::HugePageDown,
      "Hard limit of huge pages of 2 MiB, in bytes"},
+    {Knob::Freeze, Controller::Freezer, "cgroup.freeze", Files(kFreezeV1), KnobType::Flag, 0, 1, false,
+     Rounding::None, "Stops all tasks of the subtree"},
 }};
 
 constexpr std::array<std::string_view, 9> kControllerNames{"cpu", "cpuacct", "memory", "pids",   "cpuset",

@@ -87,7 +87,8 @@ struct WorkerObservation {
   int64_t forks_ok = 0;
   int64_t forks_refused = 0;  ///< With EAGAIN.
   int64_t max_rss_bytes = 0;
-  /// RssAnon + RssShmem when `after` was read, less the same when it was attached; -1: not known (dead).
+  /// RssAnon when `after` was read, less the same when it was attached; -1: not known (dead). RssShmem is no
+  /// part of it: a program that lies in a tmpfs counts there (mm_counter_file), and is charged to no worker.
   int64_t held_rss_bytes = -1;
   int64_t voluntary_switches = 0;
   int64_t involuntary_switches = 0;

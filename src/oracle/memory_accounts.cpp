@@ -54,7 +54,7 @@ Holdings holdings_of(const Scenario& scenario, const Observation& observation,
     }
     sum.sure += std::min(worker.bytes_touched, unreclaimable_bytes(workload));
     sum.rss += std::max<int64_t>(worker.held_rss_bytes, 0);
-    sum.rss_error += 3 * 32 * cpus * page;
+    sum.rss_error += (2 * 32 * cpus + 64) * page;
   }
   return sum;
 }
@@ -72,6 +72,8 @@ std::vector<Finding> judge_memory_conservation(const Scenario& scenario, const O
         });
     if (children.empty() || !charged || !all_read || workers_in(scenario, node).empty()) continue;
     const Holdings own = holdings_of(scenario, observation, workers_at(scenario, node));
+    // What its own tasks hold may be swapped out.
+    if (observation.machine.swap_bytes > 0 && own.sure > 0) continue;
     int64_t below = 0;
     int64_t most = 0;
     int64_t base = baseline_bytes(observation, node);

@@ -148,6 +148,20 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
   return findings;
 }
 
+namespace {
+
+/// Kills of whole groups that the node is in.
+int64_t group_kills_above(const Scenario& scenario, const Observation& observation, NodeId node) {
+  int64_t kills = 0;
+  for (const NodeId above : scenario.tree.lineage(node)) {
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(above)];
+    kills += grown(seen.before, seen.drained, Counter::MemoryOomGroupKills).value_or(0);
+  }
+  return kills;
+}
+
+}  // namespace
+
 std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
   const auto counted_at = [&](NodeId node) {
@@ -168,7 +182,8 @@ std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, cons
       forks = forks || tasks_wanted(scenario.workers[i].workload) > 1;
     }
     if (!counted) continue;
-    const bool holds = forks ? *counted >= victims : *counted == victims;
+    const int64_t twice = group_kills_above(scenario, observation, node);
+    const bool holds = *counted >= victims && (forks || *counted <= victims + twice);
     Finding finding = is_true({"memory.oom_attribution", Controller::Memory, node, "kills"}, holds,
                               fmt::format("{} counts {} OOM kills; {} of its own workers were killed",
                                           scenario.tree.path(node), *counted, victims));
