@@ -80,7 +80,8 @@ std::optional<KnobValue> draw_limit(const Tree& tree, NodeId node, Knob knob, Pr
       return Amount{*uniform<int64_t>(-20, 19)};
     case Knob::CpuIdle:
       // sched_group_set_shares refuses the weight of an idle group: the two do not go together.
-      return Amount{own.contains(Knob::CpuWeight) ? 0 : *uniform<int64_t>(0, 1)};
+      return Amount{
+          own.contains(Knob::CpuWeight) || own.contains(Knob::CpuWeightNice) ? 0 : *uniform<int64_t>(0, 1)};
     case Knob::MemoryOomGroup:
       return Amount{*uniform<int64_t>(0, 1)};
     case Knob::MemoryMax:
@@ -89,7 +90,9 @@ std::optional<KnobValue> draw_limit(const Tree& tree, NodeId node, Knob knob, Pr
     case Knob::MemoryMin:
       return *as_amount(memory_gen(pressure));
     case Knob::MemorySwapMax:
-      if (!amount(own, Knob::MemoryMax)) return std::nullopt;  // v1 writes the sum of both
+      if (is_v1(constraints, Controller::Memory) && !amount(own, Knob::MemoryMax)) {
+        return std::nullopt;  // v1 writes the sum of both
+      }
       return Amount{*one_of(std::vector<int64_t>{0, 0, 1 << 20, 16 << 20})};
     case Knob::PidsMax:
       return Amount{pressure == Pressure::Tight ? *log_uniform(2, 32) : *log_uniform(256, 4096)};
@@ -101,6 +104,19 @@ std::optional<KnobValue> draw_limit(const Tree& tree, NodeId node, Knob knob, Pr
       return *any_io_rates_gen(pressure);
     case Knob::IoWeight:
       return Amount{*log_uniform(1, 1'000)};
+    case Knob::CgroupMaxDepth: {
+      const int below = tree.max_depth() - tree.depth(node);
+      return Amount{pressure == Pressure::Roomy ? *uniform<int64_t>(32, 64)
+                                                : *uniform<int64_t>(0, below + 2)};
+    }
+    case Knob::CgroupMaxDescendants: {
+      // About as many as there are, with or without leaf proxies.
+      const auto below = static_cast<int64_t>(tree.subtree(node).size());
+      const int64_t drawn = *chance(20) ? 0 : std::max<int64_t>(0, below + *uniform<int64_t>(-2, 3));
+      return Amount{pressure == Pressure::Roomy ? *uniform<int64_t>(64, 128) : drawn};
+    }
+    case Knob::HugetlbMax:
+      return Amount{*uniform<int64_t>(0, 16 << 20)};
     case Knob::CpusetPartition:  // would take CPUs away from the siblings for good
     case Knob::Freeze:           // a worker of a frozen node never starts: freezing is an Action
       break;

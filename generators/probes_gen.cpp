@@ -54,7 +54,9 @@ Values burst_values(const Limits& own) {
   return amounts({0, *uniform<int64_t>(0, quota), quota, quota + 1, 2 * quota, -1});
 }
 
-Values weight_values(CgroupVersion version) {
+Values weight_values(const Limits& own, CgroupVersion version) {
+  // Written back as a weight, a nice level's shares would be others.
+  if (own.contains(Knob::CpuWeightNice)) return amounts({-*log_uniform(1, 1'000)});
   Values values = amounts({1, 10'000, *log_uniform(1, 10'000), -*log_uniform(1, 1'000)});
   // On v1 cpu.shares out of range is clamped, not refused; only v2 has a range to violate.
   if (version == CgroupVersion::V2) values.emplace_back(Amount{10'000 + *log_uniform(1, 1'000)});
@@ -63,8 +65,18 @@ Values weight_values(CgroupVersion version) {
 
 Values idle_values(const Limits& own) {
   // sched_group_set_idle(0) sets the default weight: after it the node's own weight would be lost.
-  if (own.contains(Knob::CpuWeight)) return amounts({2, -1});
+  if (own.contains(Knob::CpuWeight) || own.contains(Knob::CpuWeightNice)) return amounts({2, -1});
   return amounts({0, 1, 2, -1});
+}
+
+Values nice_values(const Limits& own) {
+  // A weight has no nice level of its own: what is read is the nearest one's, and that would be written back.
+  if (own.contains(Knob::CpuWeight)) return amounts({-21, 20});
+  return amounts({-20, 19, *uniform<int64_t>(-19, 18), -21, 20});
+}
+
+Values unlimited_or_bytes() {
+  return {Amount{}, Amount{*log_uniform(16 * kMiB, 256 * kMiB)}, Amount{-*log_uniform(1, kMiB)}};
 }
 
 Values memory_values(const Limits& own) {
@@ -104,12 +116,13 @@ Values values_of(const Tree& tree, NodeId node, Knob knob, const MachineFacts& m
     case Knob::CpuMaxBurst:
       return burst_values(own);
     case Knob::CpuWeight:
-      return weight_values(machine.knob_context(Controller::Cpu).version);
+      return weight_values(own, machine.knob_context(Controller::Cpu).version);
     case Knob::CpuIdle:
       return idle_values(own);
     case Knob::MemoryMax:
       return memory_values(own);
     case Knob::MemorySwapMax:
+      if (machine.knob_context(Controller::Memory).version == CgroupVersion::V2) return unlimited_or_bytes();
       return amount(own, Knob::MemoryMax) ? amounts({0, *log_uniform(4096, 64 * kMiB)}) : Values{};
     case Knob::PidsMax:  // pids_max_write: 0 … PIDS_MAX - 1, and PIDS_MAX is PID_MAX_LIMIT + 1
       return {Amount{},        Amount{0},         Amount{*log_uniform(1, 4'194'304)},
@@ -121,16 +134,25 @@ Values values_of(const Tree& tree, NodeId node, Knob knob, const MachineFacts& m
     case Knob::IoMax:
       return rates_values();
     case Knob::IoWeight:
-      return amounts({1, 1'000, *log_uniform(1, 1'000), 0, 1'001, -5});
+      return amounts({1, 1'000, *log_uniform(1, 1'000), 0, 1'001, 10'001, -5});
     case Knob::Freeze:
-      return amounts({0, 1});
+      if (machine.knob_context(Controller::Freezer).version == CgroupVersion::V1) return amounts({0, 1});
+      return amounts({0, 1, 2, -1});
     case Knob::CpuWeightNice:
+      return nice_values(own);
     case Knob::MemoryHigh:
     case Knob::MemoryLow:
     case Knob::MemoryMin:
+    case Knob::HugetlbMax:
+      return unlimited_or_bytes();
     case Knob::MemoryOomGroup:
+      return amounts({0, 1, 2, -1});
     case Knob::CpusetPartition:
-      break;  // v2 only: model/rules.h says nothing of them yet
+      return amounts({0, 1, 2});
+    case Knob::CgroupMaxDepth:
+    case Knob::CgroupMaxDescendants:
+      return {Amount{}, Amount{*log_uniform(1, 1'000)}, Amount{0}, Amount{-*log_uniform(1, 1'000)},
+              Amount{int64_t{INT32_MAX} + 1}};
   }
   return {};
 }

@@ -20,6 +20,11 @@ constexpr std::array<Knob, 1> kPidsMax{Knob::PidsMax};
 constexpr std::array<Knob, 1> kIoMax{Knob::IoMax};
 constexpr std::array<Knob, 1> kFreeze{Knob::Freeze};
 
+constexpr std::array<Knob, 1> kMemoryHigh{Knob::MemoryHigh};
+constexpr std::array<Knob, 2> kOomGroup{Knob::MemoryMax, Knob::MemoryOomGroup};
+constexpr std::array<Knob, 2> kSwap{Knob::MemoryMax, Knob::MemorySwapMax};
+constexpr std::array<Knob, 2> kHierarchy{Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants};
+
 constexpr std::array<std::string_view, 2> kBandwidthAims{"cpu.bandwidth", "cpu.bandwidth_witness"};
 constexpr std::array<std::string_view, 2> kEntitlementAims{"cpu.entitlement", "cpu.no_throttle"};
 constexpr std::array<std::string_view, 1> kFairnessAims{"cpu.fairness"};
@@ -29,6 +34,11 @@ constexpr std::array<std::string_view, 2> kPidsAims{"pids.max", "pids.fork"};
 constexpr std::array<std::string_view, 1> kIoAims{"io.max"};
 constexpr std::array<std::string_view, 2> kFreezerAims{"freezer.stops", "freezer.resumes"};
 constexpr std::array<std::string_view, 2> kRulesAims{"knob.readback", "knob.refusal"};
+constexpr std::array<std::string_view, 1> kMemoryHighAims{"memory.high"};
+constexpr std::array<std::string_view, 1> kOomGroupAims{"memory.oom_group"};
+constexpr std::array<std::string_view, 1> kSwapAims{"memory.swap_max"};
+constexpr std::array<std::string_view, 1> kHierarchyAims{"cgroup.hierarchy"};
+constexpr std::array<std::string_view, 1> kKillAims{"cgroup.kill"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
 struct Entry {
@@ -36,7 +46,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 10;
+constexpr size_t kCount = 15;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -60,6 +70,16 @@ const std::array<Entry, kCount>& entries() {
       {{"rules", "Every knob reads back as written, and what the rules forbid is refused", {}, kRulesAims},
        rules_gen},
       {{"mixed", "Everything at once", {}, kMixedAims}, mixed_gen},
+      {{"memory_high", "memory.high slows down what exceeds it, and kills nobody", kMemoryHigh,
+        kMemoryHighAims},
+       memory_high_gen},
+      {{"oom_group", "An OOM kill takes all of a group with memory.oom.group", kOomGroup, kOomGroupAims},
+       oom_group_gen},
+      {{"swap", "Swap stays below memory.swap.max", kSwap, kSwapAims}, swap_gen},
+      {{"hierarchy", "A group is refused iff cgroup.max.depth or cgroup.max.descendants is reached",
+        kHierarchy, kHierarchyAims},
+       hierarchy_gen},
+      {{"kill", "cgroup.kill leaves no task of its subtree, and takes no other", {}, kKillAims}, kill_gen},
   }};
   return kEntries;
 }
@@ -117,6 +137,13 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
     if (!machine.has(knob)) return why_missing(knob, machine);
   }
   if (machine.knobs.empty()) return "no controller is usable here, so there is nothing to set";
+  const auto version = machine.knob_context(Controller::Memory).version;
+  if (property.name == "swap" && (machine.swap_bytes == 0 || version == CgroupVersion::V1)) {
+    return machine.swap_bytes == 0 ? "this machine has no swap" : "v1 limits the sum of memory and swap only";
+  }
+  if (property.name == "kill" && !machine.controllers.contains(Controller::Core)) {
+    return "cgroup.kill needs cgroup v2";
+  }
   const bool has_one_cpu = machine.cpus.size() < 2;
   if (property.name == "cpuset" && has_one_cpu)
     return "with one CPU there is nowhere to be but in the cpuset";

@@ -28,12 +28,16 @@ Tree draw_forked_tree(const Constraints& constraints, int size) {
 
 /// Siblings' weights apart by up to 16 times, so that each of them runs often within the window; at times by
 /// anything.
-void draw_weights(Tree& tree, NodeId parent) {
+void draw_weights(Tree& tree, NodeId parent, bool has_nice) {
   const bool is_wild = *chance(15);
   const int64_t base = *log_uniform(10, 600);
   const bool is_power_of_two = *chance(50);
   for (const NodeId child : tree.children(parent)) {
     if (*chance(10)) continue;  // the default, 100
+    if (has_nice && *chance(20)) {
+      tree[child].limits[Knob::CpuWeightNice] = Amount{*uniform<int64_t>(-6, 6)};
+      continue;
+    }
     const int64_t factored = is_power_of_two ? base << *uniform(0, 4) : *log_uniform(base, 16 * base);
     tree[child].limits[Knob::CpuWeight] = Amount{is_wild ? *log_uniform(1, 10'000) : factored};
   }
@@ -50,9 +54,12 @@ Scenario draw(const Constraints& constraints, int size) {
   }
   const std::vector<NodeId> contenders = tree.subtree(arena);
   for (const NodeId node : contenders) {
-    draw_weights(tree, node);
-    if (node != arena && machine.has(Knob::CpuIdle) && *chance(3))
+    draw_weights(tree, node, machine.has(Knob::CpuWeightNice));
+    if (node != arena && machine.has(Knob::CpuIdle) && *chance(3)) {
+      // Idle, it keeps no weight: v1 shows that in cpu.shares, v2 refuses to say (model/rules.h, unmet).
+      if (machine.knob_context(Controller::Cpu).version == CgroupVersion::V2) tree[node].limits.clear();
       tree[node].limits[Knob::CpuIdle] = Amount{1};
+    }
   }
   const Strategy leaves;
   const Strategy chosen = constraints.placement ? *constraints.placement : leaves;

@@ -1,9 +1,11 @@
 #include "cgroup/cgroup_tree.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iostream>
+#include <sstream>
 
 #include "cgroup/fd.h"
 #include "cgroup/libcgroup.h"
@@ -18,8 +20,47 @@ namespace {
 constexpr const char* kGreatestShares = "262144";
 constexpr const char* kGreatestWeight = "10000";
 
-std::string kernel_name(Controller controller) {
+/// A leaf proxy's name: no node can have it, since is_legal_name has no dots.
+constexpr const char* kProxyName = "leaf.proxy";
+
+/// Parts of the v2 core, which have files in every group and are not enabled.
+bool is_core(Controller controller) {
+  return controller == Controller::Core || controller == Controller::Freezer;
+}
+
+/// As libcgroup knows the controller; it has the v2 core's files as "cgroup".
+std::string kernel_name(Controller controller, CgroupVersion version) {
+  if (version == CgroupVersion::V2)
+    return is_core(controller) ? "cgroup" : std::string(controller_name(controller));
   return controller == Controller::Io ? "blkio" : std::string(controller_name(controller));
+}
+
+/// One hierarchy that is used.
+struct Part {
+  Controller controller;           ///< One that it has, to find it by.
+  std::vector<std::string> names;  ///< v2: of all controllers used; v1: of one, which stands for the mount.
+};
+
+/// Hierarchies that have one of the controllers.
+std::vector<Part> parts_of(const Hierarchies& hierarchies, const std::set<Controller>& controllers) {
+  std::vector<Part> parts;
+  for (const Controller controller : controllers) {
+    const Hierarchy* hierarchy = hierarchies.find(controller);
+    if (!hierarchy) continue;
+    const bool is_v2 = hierarchy->version == CgroupVersion::V2;
+    const auto known = std::find_if(parts.begin(), parts.end(), [&](const Part& part) {
+      return hierarchies.find(part.controller) == hierarchy;
+    });
+    const std::string name = kernel_name(controller, hierarchy->version);
+    if (known == parts.end()) {
+      parts.push_back({controller, {name}});
+    } else if (is_v2 && !is_core(controller)) {
+      if (known->names.front() == "cgroup") known->names.clear();
+      known->names.push_back(name);
+    }
+    // On v1 cpu and cpuacct may share a mount: one stands for both.
+  }
+  return parts;
 }
 
 }  // namespace
@@ -28,8 +69,8 @@ struct CgroupTree::Impl {
   Hierarchies hierarchies;
   std::string owner;
   Tree tree;
-  std::vector<Controller> controllers;  ///< One of each hierarchy used.
-  std::vector<std::string> names;       ///< Kernel names of those.
+  std::vector<Part> parts;
+  std::set<NodeId> proxied;  ///< Nodes that have a leaf proxy on v2.
   bool alive = true;
 
   std::string group(const std::string& below) const {
@@ -37,10 +78,21 @@ struct CgroupTree::Impl {
     return hierarchies.cgroup_root().empty() ? name : hierarchies.cgroup_root() + "/" + name;
   }
   std::string group(NodeId node) const { return group(tree.path(node)); }
+  std::string proxy_group(NodeId node) const { return group(tree.path(node) + "/" + kProxyName); }
+
+  const Hierarchy& hierarchy(const Part& part) const { return *hierarchies.find(part.controller); }
+  bool is_v2(const Part& part) const { return hierarchy(part).version == CgroupVersion::V2; }
+
+  libcgroup::Settings no_settings() const {
+    libcgroup::Settings settings;
+    for (const Part& part : parts) {
+      for (const std::string& name : part.names) settings[name];
+    }
+    return settings;
+  }
 
   Result<void> create_owner(const MachineFacts& machine) {
-    libcgroup::Settings settings;
-    for (const std::string& name : names) settings[name];
+    libcgroup::Settings settings = no_settings();
     if (settings.contains("cpu")) {
       const bool v1 = hierarchies.find(Controller::Cpu)->version == CgroupVersion::V1;
       settings["cpu"] = v1 ? libcgroup::Values{{"cpu.shares", kGreatestShares}}
@@ -51,10 +103,64 @@ struct CgroupTree::Impl {
   }
 
   Result<void> create_node(const MachineFacts& machine, NodeId node) {
-    libcgroup::Settings settings;
-    for (const std::string& name : names) settings[name];
+    libcgroup::Settings settings = no_settings();
     add_cpuset(settings, effective_cpus(tree, node, machine), effective_mems(tree, node, machine));
     return libcgroup::create(group(node), settings);
+  }
+
+  /// Only on v2, where its parent then has all controllers enabled for it.
+  Result<void> create_proxy(const std::string& name) {
+    libcgroup::Settings settings;
+    for (const Part& part : parts) {
+      for (const std::string& controller : part.names) {
+        if (is_v2(part)) settings[controller];
+      }
+    }
+    return settings.empty() ? Result<void>{} : libcgroup::create(name, settings);
+  }
+
+  /// A group that lacks a controller takes every write as ENOENT, and one with a controller that is not used
+  /// costs: libcgroup's word is not taken for it.
+  Result<void> check_enabled(const Part& part, const std::string& below, bool has_children) const {
+    const std::string path = hierarchy(part).base + "/" + owner + below + "/cgroup.subtree_control";
+    const Result<std::string> text = read_file(path);
+    if (!text) return tl::unexpected(text.error());
+    std::set<std::string> enabled;
+    std::istringstream words(*text);
+    for (std::string word; words >> word;) enabled.insert(word);
+    std::set<std::string> wanted;
+    if (has_children) wanted.insert(part.names.begin(), part.names.end());
+    wanted.erase("cgroup");
+    if (enabled == wanted) return {};
+    return fail(ErrorKind::Infrastructure, "enable the controllers in", path, 0,
+                fmt::format("it reads \"{}\" where \"{}\" is wanted", fmt::join(enabled, " "),
+                            fmt::join(wanted, " ")));
+  }
+
+  Result<void> check_enabled() const {
+    for (const Part& part : parts) {
+      if (!is_v2(part)) continue;
+      if (Result<void> checked = check_enabled(part, "", true); !checked) return checked;
+      for (NodeId node = 0; node < tree.size(); ++node) {
+        if (Result<void> checked = check_enabled(part, "/" + tree.path(node), !tree.is_leaf(node));
+            !checked) {
+          return checked;
+        }
+      }
+    }
+    return {};
+  }
+
+  const Part* part_of(Controller controller) const {
+    const Hierarchy* wanted = hierarchies.find(controller);
+    const auto found = std::find_if(parts.begin(), parts.end(),
+                                    [&](const Part& part) { return &hierarchy(part) == wanted; });
+    return found == parts.end() ? nullptr : &*found;
+  }
+
+  Result<void> attach(pid_t pid, NodeId node, const Part& part) const {
+    const bool to_proxy = is_v2(part) && proxied.contains(node);
+    return libcgroup::attach(to_proxy ? proxy_group(node) : group(node), {part.names.front()}, pid);
   }
 
   /// A v1 cpuset starts empty and then takes no task.
@@ -66,9 +172,8 @@ struct CgroupTree::Impl {
 
   std::vector<Folder> folders() const {
     std::vector<Folder> result;
-    for (const Controller controller : controllers) {
-      const Hierarchy* hierarchy = hierarchies.find(controller);
-      result.push_back({hierarchy->base + "/" + owner, hierarchy->version});
+    for (const Part& part : parts) {
+      result.push_back({hierarchy(part).base + "/" + owner, hierarchy(part).version});
     }
     return result;
   }
@@ -91,26 +196,27 @@ CgroupTree::~CgroupTree() {
 
 Result<CgroupTree> CgroupTree::create(const Hierarchies& hierarchies, const MachineFacts& machine,
                                       std::string owner, const Tree& tree,
-                                      const std::set<Controller>& controllers) {
+                                      const std::set<Controller>& controllers,
+                                      const std::set<NodeId>& occupied) {
   if (Result<void> ready = libcgroup::initialize(); !ready) return tl::unexpected(ready.error());
   CgroupTree result(std::make_unique<Impl>(Impl{hierarchies, std::move(owner), tree, {}, {}, true}));
   Impl& impl = *result.impl_;
-  std::set<std::string> mounts;
-  for (const Controller controller : controllers) {
-    const Hierarchy* hierarchy = hierarchies.find(controller);
-    if (!hierarchy || controller == Controller::Core) continue;
-    if (!mounts.insert(hierarchy->mount).second) continue;  // cpu and cpuacct may share one
-    impl.controllers.push_back(controller);
-    impl.names.push_back(kernel_name(controller));
-  }
+  impl.parts = parts_of(hierarchies, controllers);
   // A destructor run on failure removes what was made: libcgroup's create is not transactional.
   if (Result<void> made = impl.create_owner(machine); !made) return tl::unexpected(made.error());
   // libcgroup makes the groups above, too; but a cpuset is filled only if it is named.
-  const bool all = std::find(impl.names.begin(), impl.names.end(), "cpuset") != impl.names.end();
+  const bool all = impl.no_settings().contains("cpuset");
   for (NodeId node = 0; node < tree.size(); ++node) {
     if (!all && !tree.is_leaf(node)) continue;
     if (Result<void> made = impl.create_node(machine, node); !made) return tl::unexpected(made.error());
   }
+  for (const NodeId node : occupied) {
+    if (tree.is_leaf(node)) continue;
+    if (Result<void> made = impl.create_proxy(impl.proxy_group(node)); !made)
+      return tl::unexpected(made.error());
+    impl.proxied.insert(node);
+  }
+  if (Result<void> enabled = impl.check_enabled(); !enabled) return tl::unexpected(enabled.error());
   return result;
 }
 
@@ -124,8 +230,9 @@ int CgroupTree::write_all(NodeId node, const std::vector<KnobWrite>& writes) {
       values.emplace_back(writes[next].file, writes[next].value);
     }
     if (!uses(writes[first].controller)) return ENOENT;
+    const CgroupVersion version = impl_->hierarchies.find(writes[first].controller)->version;
     if (const int error =
-            libcgroup::modify(impl_->group(node), kernel_name(writes[first].controller), values)) {
+            libcgroup::modify(impl_->group(node), kernel_name(writes[first].controller, version), values)) {
       return error;
     }
     first = next;
@@ -140,15 +247,24 @@ Result<std::string> CgroupTree::read(NodeId node, const KnobWrite& write, const 
 }
 
 Result<void> CgroupTree::attach(pid_t pid, NodeId node) {
-  return libcgroup::attach(impl_->group(node), impl_->names, pid);
+  for (const Part& part : impl_->parts) {
+    if (Result<void> attached = impl_->attach(pid, node, part); !attached) return attached;
+  }
+  return {};
 }
 
 Result<void> CgroupTree::attach(pid_t pid, NodeId node, Controller controller) {
-  return libcgroup::attach(impl_->group(node), {kernel_name(controller)}, pid);
+  const Part* part = impl_->part_of(controller);
+  return part ? impl_->attach(pid, node, *part) : Result<void>{};
 }
 
 Result<void> CgroupTree::attach_to_owner(pid_t pid, Controller controller) {
-  return libcgroup::attach(impl_->group(""), {kernel_name(controller)}, pid);
+  const Part* part = impl_->part_of(controller);
+  if (!part) return {};
+  if (!impl_->is_v2(*part)) return libcgroup::attach(impl_->group(""), {part->names.front()}, pid);
+  const std::string proxy = impl_->group(kProxyName);
+  if (Result<void> made = impl_->create_proxy(proxy); !made) return made;
+  return libcgroup::attach(proxy, {part->names.front()}, pid);
 }
 
 std::string CgroupTree::path(NodeId node, Controller controller) const {
@@ -157,14 +273,15 @@ std::string CgroupTree::path(NodeId node, Controller controller) const {
   return hierarchy->base + "/" + impl_->owner + "/" + impl_->tree.path(node);
 }
 
+std::string CgroupTree::proxy_path(NodeId node, Controller controller) const {
+  const Part* part = impl_->part_of(controller);
+  if (!part || !impl_->is_v2(*part) || !impl_->proxied.contains(node)) return {};
+  return path(node, controller) + "/" + kProxyName;
+}
+
 const Hierarchies& CgroupTree::hierarchies() const { return impl_->hierarchies; }
 
-bool CgroupTree::uses(Controller controller) const {
-  const Hierarchy* hierarchy = impl_->hierarchies.find(controller);
-  return hierarchy && std::any_of(impl_->controllers.begin(), impl_->controllers.end(), [&](Controller used) {
-           return impl_->hierarchies.find(used) == hierarchy;
-         });
-}
+bool CgroupTree::uses(Controller controller) const { return impl_->part_of(controller) != nullptr; }
 
 Result<void> CgroupTree::destroy(std::chrono::milliseconds deadline) {
   if (!impl_->alive) return {};

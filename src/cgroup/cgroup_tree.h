@@ -22,10 +22,14 @@ class CgroupTree {
  public:
   /// Makes the groups (no limits yet; v1 cpusets get their parent's cpus and mems, since they start empty and
   /// take no task before: each node gets its effective sets). Only the hierarchies of `controllers` are used.
+  /// On v2 the controllers that are used, and no others, are enabled in cgroup.subtree_control of every group
+  /// that has children, and read back; and each node of `occupied` that has children gets a leaf proxy (see
+  /// has_leaf_proxy in model/rules.h), since it may hold no task itself.
   /// On failure nothing is left.
   static Result<CgroupTree> create(const Hierarchies& hierarchies, const MachineFacts& machine,
                                    std::string owner, const Tree& tree,
-                                   const std::set<Controller>& controllers);
+                                   const std::set<Controller>& controllers,
+                                   const std::set<NodeId>& occupied = {});
   CgroupTree(CgroupTree&&) noexcept;
   CgroupTree& operator=(CgroupTree&&) noexcept;
   ~CgroupTree();
@@ -38,16 +42,20 @@ class CgroupTree {
   /// The text of the file that `write` concerns, normalized (model/knob.h).
   Result<std::string> read(NodeId node, const KnobWrite& write, const KnobContext& context) const;
 
-  /// Moves a process (that has one thread still) into the node, in every hierarchy.
+  /// Moves a process (that has one thread still) into the node, in every hierarchy; on v2 into its leaf
+  /// proxy, if it has one.
   Result<void> attach(pid_t pid, NodeId node);
   /// The same in the hierarchy of one controller only.
   Result<void> attach(pid_t pid, NodeId node, Controller controller);
 
-  /// Moves a process to the owner group's level in one hierarchy: out of the tree (planted faults).
+  /// Moves a process to the owner group's level in one hierarchy: out of the tree (planted faults). On v2
+  /// into a leaf proxy of the owner group.
   Result<void> attach_to_owner(pid_t pid, Controller controller);
 
   /// Folder of the node in the controller's hierarchy, for descriptors that are opened once.
   std::string path(NodeId node, Controller controller) const;
+  /// Folder of the node's leaf proxy there; "" if it has none.
+  std::string proxy_path(NodeId node, Controller controller) const;
   const Hierarchies& hierarchies() const;
   bool uses(Controller controller) const;
 

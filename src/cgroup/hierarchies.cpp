@@ -26,11 +26,12 @@ constexpr std::array<ControllerName, 7> kV1Names{{{"cpu", Controller::Cpu},
                                                   {"cpuset", Controller::Cpuset},
                                                   {"blkio", Controller::Io},
                                                   {"freezer", Controller::Freezer}}};
-constexpr std::array<ControllerName, 5> kV2Names{{{"cpu", Controller::Cpu},
+constexpr std::array<ControllerName, 6> kV2Names{{{"cpu", Controller::Cpu},
                                                   {"memory", Controller::Memory},
                                                   {"pids", Controller::Pids},
                                                   {"cpuset", Controller::Cpuset},
-                                                  {"io", Controller::Io}}};
+                                                  {"io", Controller::Io},
+                                                  {"hugetlb", Controller::Hugetlb}}};
 
 std::vector<Controller> v1_controllers(const std::string& options) {
   std::vector<Controller> result;
@@ -43,9 +44,9 @@ std::vector<Controller> v1_controllers(const std::string& options) {
   return result;
 }
 
-std::vector<Controller> v2_controllers(const std::string& mount) {
+std::vector<Controller> v2_controllers(const std::string& base) {
   std::vector<Controller> result;
-  std::istringstream words(read_file(mount + "/cgroup.controllers").value_or(""));
+  std::istringstream words(read_file(base + "/cgroup.controllers").value_or(""));
   for (std::string word; words >> word;) {
     for (const ControllerName& name : kV2Names) {
       if (word == name.kernel) result.push_back(name.controller);
@@ -56,6 +57,23 @@ std::vector<Controller> v2_controllers(const std::string& mount) {
   result.push_back(Controller::Freezer);
   result.push_back(Controller::Core);
   return result;
+}
+
+/// Enables the controllers for the groups below the base: a new group has no files of the others. They stay
+/// enabled, as another Treeline may be at work there. What cannot be enabled is taken off the hierarchy.
+void offer_controllers(Hierarchy& hierarchy, std::map<Controller, std::string>& unusable) {
+  const std::string path = hierarchy.base + "/cgroup.subtree_control";
+  for (const ControllerName& name : kV2Names) {
+    auto& has = hierarchy.controllers;
+    const auto found = std::find(has.begin(), has.end(), name.controller);
+    if (found == has.end()) continue;
+    const int error = write_file(path, fmt::format("+{}", name.kernel));
+    if (error == 0) continue;
+    unusable[name.controller] =
+        to_string(Error{ErrorKind::Unavailable, fmt::format("enable {} in", name.kernel), path, error,
+                        error == EBUSY ? "processes in that group must move to another one first" : ""});
+    has.erase(found);
+  }
 }
 
 /// Makes and removes a group to see whether that is allowed, and which files it gets.
@@ -101,14 +119,19 @@ Result<Hierarchies> Hierarchies::detect(const std::string& cgroup_root, const st
     (hierarchy.version == CgroupVersion::V1 ? any_v1 : any_v2) = true;
     hierarchy.base = cgroup_root.empty() ? hierarchy.mount : hierarchy.mount + "/" + cgroup_root;
     hierarchy.controllers = hierarchy.version == CgroupVersion::V1 ? v1_controllers(hierarchy.flags)
-                                                                   : v2_controllers(hierarchy.mount);
+                                                                   : v2_controllers(hierarchy.base);
     const bool seen = std::any_of(hierarchy.controllers.begin(), hierarchy.controllers.end(),
                                   [&](Controller c) { return found.find(c) != nullptr; });
     if (hierarchy.controllers.empty() || seen) continue;
     if (known) {
-      if (known->controllers.contains(hierarchy.controllers[0])) found.all_.push_back(std::move(hierarchy));
+      std::erase_if(hierarchy.controllers, [&](Controller controller) {
+        const auto usable = known->controllers.find(controller);
+        return usable == known->controllers.end() || usable->second != hierarchy.version;
+      });
+      if (!hierarchy.controllers.empty()) found.all_.push_back(std::move(hierarchy));
       continue;
     }
+    if (hierarchy.version == CgroupVersion::V2) offer_controllers(hierarchy, found.unusable_);
     Result<std::set<std::string>> files = files_of_new_group(hierarchy);
     if (!files) {
       for (const Controller controller : hierarchy.controllers) {

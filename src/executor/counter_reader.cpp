@@ -1,34 +1,39 @@
 #include "executor/counter_reader.h"
 
 #include <algorithm>
-#include <map>
 
 namespace treeline {
 
 CounterReader::CounterReader(const CgroupTree& groups, int nodes) {
   for (NodeId node = 0; node < nodes; ++node) {
-    std::map<std::string, size_t> index;
-    std::vector<File>& files = nodes_.emplace_back();
+    nodes_.emplace_back();
     for (const CounterInfo& info : counter_table()) {
       for (const CgroupVersion version : {CgroupVersion::V1, CgroupVersion::V2}) {
-        const bool v1 = version == CgroupVersion::V1;
-        const Controller controller = v1 ? info.controller_v1 : info.controller_v2;
-        const Hierarchy* hierarchy = groups.hierarchies().find(controller);
-        const CounterFile& file = v1 ? info.v1 : info.v2;
-        if (!hierarchy || hierarchy->version != version || !groups.uses(controller) || file.file.empty()) {
-          continue;
-        }
-        const std::string path = groups.path(node, controller) + "/" + std::string(file.file);
-        if (!index.contains(path)) {
-          Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-          if (!fd) continue;
-          index[path] = files.size();
-          files.push_back({std::move(fd), version, {}});
-        }
-        files[index[path]].counters.push_back(info.counter);
+        add(groups, node, info, version, false);
+        if (info.at_task) add(groups, node, info, version, true);
       }
     }
   }
+}
+
+void CounterReader::add(const CgroupTree& groups, NodeId node, const CounterInfo& info, CgroupVersion version,
+                        bool of_proxy) {
+  const bool v1 = version == CgroupVersion::V1;
+  const Controller controller = v1 ? info.controller_v1 : info.controller_v2;
+  const Hierarchy* hierarchy = groups.hierarchies().find(controller);
+  const CounterFile& file = v1 ? info.v1 : info.v2;
+  if (!hierarchy || hierarchy->version != version || !groups.uses(controller) || file.file.empty()) return;
+  const std::string folder = of_proxy ? groups.proxy_path(node, controller) : groups.path(node, controller);
+  if (folder.empty()) return;
+  const std::string path = folder + "/" + std::string(file.file);
+  std::vector<File>& files = nodes_.back();
+  if (!index_.contains(path)) {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return;
+    index_[path] = files.size();
+    files.push_back({std::move(fd), version, {}, of_proxy});
+  }
+  files[index_[path]].counters.push_back(info.counter);
 }
 
 std::vector<Counters> CounterReader::read(const std::set<Counter>& only) const {
@@ -45,7 +50,8 @@ std::vector<Counters> CounterReader::read(const std::set<Counter>& only) const {
       for (const Counter counter : file.counters) {
         if (!only.empty() && !only.contains(counter)) continue;
         if (const auto value = parse_counter(counter_info(counter), file.version, text)) {
-          result[node][counter] = *value;
+          int64_t& known = result[node][counter];
+          known = file.is_proxys ? known + *value : *value;
         }
       }
     }

@@ -23,6 +23,7 @@
 #include "executor/scratch.h"
 #include "executor/worker.h"
 #include "executor/worker_process.h"
+#include "model/rules.h"
 
 namespace treeline {
 
@@ -39,7 +40,12 @@ using Moment = FaultPlayer::Moment;
 /// The counters that move while the window runs.
 const std::set<Counter> kSeries{Counter::CpuUsageNs,    Counter::CpuThrottled, Counter::CpuThrottledNs,
                                 Counter::MemoryCurrent, Counter::PidsCurrent,  Counter::IoReadBytes,
-                                Counter::IoWriteBytes,  Counter::FreezerState};
+                                Counter::IoWriteBytes,  Counter::FreezerState, Counter::MemorySwapCurrent};
+/// Recorded, not judged: computing them costs the kernel more than all others, so only in some samples.
+const std::set<Counter> kPressure{Counter::CpuSomePressureNs, Counter::MemorySomePressureNs,
+                                  Counter::MemoryFullPressureNs, Counter::IoSomePressureNs,
+                                  Counter::IoFullPressureNs};
+constexpr int kPressureEvery = 4;  // samples
 
 /// Hierarchies that the scenario needs; those of the counters that every run records come first.
 std::set<Controller> controllers_of(const Scenario& scenario) {
@@ -51,7 +57,9 @@ std::set<Controller> controllers_of(const Scenario& scenario) {
   for (const Worker& worker : scenario.workers) {
     if (std::holds_alternative<IoHog>(worker.workload)) result.insert(Controller::Io);
   }
-  if (!scenario.actions.empty()) result.insert(Controller::Freezer);
+  for (const Action& action : scenario.actions) {
+    result.insert(action.kind == Action::Kind::Kill ? Controller::Core : Controller::Freezer);
+  }
   return result;
 }
 
@@ -129,8 +137,8 @@ class Run {
 
   Result<void> actualize() {
     const Tree tree = fault_.enforced_tree();
-    Result<CgroupTree> groups =
-        CgroupTree::create(hierarchies_, machine_, options_.owner, tree, controllers_of(scenario_));
+    Result<CgroupTree> groups = CgroupTree::create(hierarchies_, machine_, options_.owner, tree,
+                                                   controllers_of(scenario_), occupied());
     if (!groups) return tl::unexpected(groups.error());
     groups_.emplace(std::move(*groups));
     for (NodeId node = 0; node < tree.size(); ++node) set_limits(node, tree[node].limits);
@@ -140,6 +148,13 @@ class Run {
     std::vector<Counters> before = reader_->read();
     for (size_t i = 0; i < before.size(); ++i) observation_.nodes[i].before = std::move(before[i]);
     return {};
+  }
+
+  /// Nodes into which workers will be attached.
+  std::set<NodeId> occupied() const {
+    std::set<NodeId> nodes;
+    for (const Worker& worker : scenario_.workers) nodes.insert(fault_.node_of(worker));
+    return nodes;
   }
 
   void set_limits(NodeId node, const Limits& limits) {
@@ -239,7 +254,9 @@ class Run {
   void sample() {
     observation_.running_tasks = std::max(observation_.running_tasks, running_tasks());
     const int64_t began_ns = monotonic_ns();
-    std::vector<Counters> counters = reader_->read(kSeries);
+    std::set<Counter> wanted = kSeries;
+    if (samples_++ % kPressureEvery == 0) wanted.insert(kPressure.begin(), kPressure.end());
+    std::vector<Counters> counters = reader_->read(wanted);
     const int64_t at_ns = monotonic_ns();
     fault_.report(counters, Moment::Window, at_ns - first_attach_ns_);
     for (size_t i = 0; i < counters.size(); ++i) {
@@ -257,6 +274,31 @@ class Run {
   }
 
   void perform(const Action& action) {
+    action.kind == Action::Kind::Kill ? perform_kill(action) : perform_freeze(action);
+  }
+
+  /// cgroup.kill; the dead are reaped, so that only what it left alive keeps the group populated.
+  void perform_kill(const Action& action) {
+    constexpr int64_t kKillDeadlineNs = 500 * kMillisecond;
+    const std::string group = groups_->path(action.node, Controller::Core);
+    ActionObservation seen;
+    seen.started_ns = monotonic_ns() - start_ns_;
+    seen.write_errno = fault_.ignores(action) ? 0 : write_file(group + "/cgroup.kill", "1");
+    const int64_t end_ns = monotonic_ns() + kKillDeadlineNs;
+    while (seen.completed_ns < 0 && seen.write_errno == 0 && monotonic_ns() < end_ns) {
+      reap_all();
+      const Counters state = reader_->read({Counter::Populated})[static_cast<size_t>(action.node)];
+      if (get(state, Counter::Populated) == 0) {
+        seen.completed_ns = monotonic_ns() - start_ns_;
+      } else {
+        sleep_until(monotonic_ns() + 100'000);
+      }
+    }
+    seen.progress = progress();
+    observation_.actions.push_back(std::move(seen));
+  }
+
+  void perform_freeze(const Action& action) {
     const bool freeze = action.kind == Action::Kind::Freeze;
     constexpr int64_t kFreezeDeadlineNs = 500 * kMillisecond;
     constexpr int64_t kThawDeadlineNs = 5 * kMillisecond;  // not reached below a frozen ancestor
@@ -295,7 +337,8 @@ class Run {
   /// that.
   bool may_be_held_up() const {
     const auto holds_up = [](const Node& node) {
-      return node.limits.contains(Knob::CpuMax) || node.limits.contains(Knob::IoMax);
+      return node.limits.contains(Knob::CpuMax) || node.limits.contains(Knob::IoMax) ||
+             node.limits.contains(Knob::MemoryHigh);
     };
     return !scenario_.actions.empty() ||
            std::any_of(scenario_.tree.nodes.begin(), scenario_.tree.nodes.end(), holds_up);
@@ -344,9 +387,14 @@ class Run {
       write_file(cpu + "/cpu.max", "max");
       write_file(groups_->path(node, Controller::Freezer) + "/freezer.state", "THAWED");
       write_file(groups_->path(node, Controller::Freezer) + "/cgroup.freeze", "0");
+      write_file(groups_->path(node, Controller::Memory) + "/memory.high", "max");
+      const std::string io = groups_->path(node, Controller::Io);
       const KnobContext context = machine_.knob_context(Controller::Io);
+      for (const KnobWrite& write : encode(Knob::IoMax, IoRates{}, {}, context)) {
+        write_file(fmt::format("{}/{}", io, write.file), write.value);
+      }
       for (const std::string_view file : knob_info(Knob::IoMax).v1_files) {
-        write_file(fmt::format("{}/{}", groups_->path(node, Controller::Io), file), context.device + " 0");
+        write_file(fmt::format("{}/{}", io, file), context.device + " 0");
       }
     }
   }
@@ -402,7 +450,18 @@ class Run {
     std::vector<Counters> drained = reader_->read();
     fault_.report(drained, Moment::Drained, monotonic_ns() - first_attach_ns_);
     for (size_t i = 0; i < drained.size(); ++i) observation_.nodes[i].drained = std::move(drained[i]);
+    if (limits_the_hierarchy(scenario_)) try_children();
     return {};
+  }
+
+  /// Last of all, since what is left of a removed group stays charged for a while.
+  void try_children() {
+    for (NodeId node = 0; node < scenario_.tree.size(); ++node) {
+      const std::string child = groups_->path(node, Controller::Core) + "/one.more";
+      const int error = ::mkdir(child.c_str(), 0755) == 0 ? 0 : errno;
+      if (error == 0) ::rmdir(child.c_str());
+      observation_.nodes[static_cast<size_t>(node)].child_errno = error;
+    }
   }
 
   Result<void> tear_down() {
@@ -446,6 +505,7 @@ class Run {
   int64_t first_attach_ns_ = 0;
   int64_t start_ns_ = 0;
   int64_t kills_ = 0;
+  int samples_ = 0;
 };
 
 }  // namespace

@@ -77,6 +77,23 @@ Tree FaultPlayer::enforced_tree() const {
       case PlantedFault::PidsRefusedEarly:
         scale_amount(limits, Knob::PidsMax, 1, 1, -1);
         break;
+      case PlantedFault::MemoryHighKills:
+        if (limits.contains(Knob::MemoryHigh)) limits[Knob::MemoryMax] = limits[Knob::MemoryHigh];
+        limits.erase(Knob::MemoryHigh);
+        break;
+      case PlantedFault::MemoryHighUnset:
+        limits.erase(Knob::MemoryHigh);
+        break;
+      case PlantedFault::OomGroupUnset:
+        limits.erase(Knob::MemoryOomGroup);
+        break;
+      case PlantedFault::SwapMaxUnset:
+        limits.erase(Knob::MemorySwapMax);
+        break;
+      case PlantedFault::HierarchyUnlimited:
+        limits.erase(Knob::CgroupMaxDepth);
+        limits.erase(Knob::CgroupMaxDescendants);
+        break;
       case PlantedFault::IoLimitUnset:
         limits.erase(Knob::IoMax);
         break;
@@ -107,7 +124,8 @@ bool FaultPlayer::escapes_freezer(const Worker& worker) const {
 }
 
 bool FaultPlayer::ignores(const Action& action) const {
-  return is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw;
+  return (is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw) ||
+         (is(PlantedFault::KillMissed) && action.kind == Action::Kind::Kill);
 }
 
 void FaultPlayer::leak(std::vector<Counters>& nodes, Counter counter) const {

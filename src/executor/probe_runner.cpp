@@ -21,14 +21,20 @@ std::string joined(const std::vector<std::string>& texts) {
   return all;
 }
 
+/// What sets a file back to the state in which it reads as nothing. write() of no bytes would do nothing.
+std::string nothing(const KnobWrite& write, const KnobContext& context) {
+  if (write.knob != Knob::IoMax) return "\n";
+  return context.version == CgroupVersion::V1 ? context.device + " 0"
+                                              : encode(write.knob, IoRates{}, {}, context)[0].value;
+}
+
 /// Two rounds: of two files that depend on each other, the second may have to be put back first.
 void put_back(CgroupTree& groups, NodeId node, const Writes& writes, const std::vector<std::string>& texts,
               const KnobContext& context) {
   for (int round = 0; round < 2; ++round) {
     for (size_t i = 0; i < writes.size(); ++i) {
-      const bool no_rate = writes[i].knob == Knob::IoMax && texts[i].empty();
       KnobWrite write = writes[i];
-      write.value = no_rate ? context.device + " 0" : texts[i];
+      write.value = texts[i].empty() ? nothing(write, context) : texts[i];
       groups.write(node, write);
     }
   }

@@ -36,9 +36,7 @@ int64_t status_number(const std::string& status, std::string_view key) {
 std::string read_status(pid_t pid) { return read_file(fmt::format("/proc/{}/status", pid)).value_or(""); }
 
 /// Resident memory that is charged to whoever touched it, as far as the process can tell.
-int64_t charged_rss_bytes(const std::string& status) {
-  return (status_number(status, "RssAnon") + status_number(status, "RssShmem")) * 1024;
-}
+int64_t charged_rss_bytes(const std::string& status) { return status_number(status, "RssAnon") * 1024; }
 
 }  // namespace
 

@@ -86,8 +86,9 @@ void run_memory_hog(const MemoryHog& hog, const WorkerContext& context) {
   char* const memory = map_memory(hog, context);
   if (memory == MAP_FAILED) {
     report_failure(context.report, "map memory", errno);
-  } else if (touch_all(memory, hog, context) && !hog.hold) {
-    ::munmap(memory, static_cast<size_t>(hog.bytes));
+  } else {
+    if (!touch_all(memory, hog, context)) return;  // stopped: it has not settled
+    if (!hog.hold) ::munmap(memory, static_cast<size_t>(hog.bytes));
   }
   report_settled(context.report);
   wait_for_stop(context);

@@ -14,8 +14,10 @@ constexpr Controller kMemory = Controller::Memory;
 constexpr Controller kPids = Controller::Pids;
 constexpr Controller kIo = Controller::Io;
 constexpr Controller kFreezer = Controller::Freezer;
+constexpr Controller kCore = Controller::Core;
+constexpr CounterFile kNone{"", "", 1};
 
-constexpr std::array<CounterInfo, 22> kTable{{
+constexpr std::array<CounterInfo, 33> kTable{{
     {C::CpuUsageNs,
      "cpu_usage_ns",
      kCpuacct,
@@ -95,7 +97,8 @@ constexpr std::array<CounterInfo, 22> kTable{{
      {"memory.oom_control", "oom_kill", 1},
      {"memory.events.local", "oom_kill", 1},
      true,
-     false},
+     false,
+     true},
     {C::MemoryAnon,
      "memory_anon_bytes",
      kMemory,
@@ -186,6 +189,80 @@ constexpr std::array<CounterInfo, 22> kTable{{
      {"cgroup.events", "frozen", 2},
      false,
      false},
+    {C::MemoryHighEvents,
+     "memory_high_events",
+     kMemory,
+     kMemory,
+     kNone,
+     {"memory.events.local", "high", 1},
+     true,
+     false},
+    {C::MemoryOomGroupKills,
+     "memory_oom_group_kills",
+     kMemory,
+     kMemory,
+     kNone,
+     {"memory.events.local", "oom_group_kill", 1},
+     true,
+     false},
+    {C::MemorySwapCurrent,
+     "memory_swap_current_bytes",
+     kMemory,
+     kMemory,
+     kNone,
+     {"memory.swap.current", "", 1},
+     false,
+     true},
+    {C::MemorySwapPeak,
+     "memory_swap_peak_bytes",
+     kMemory,
+     kMemory,
+     kNone,
+     {"memory.swap.peak", "", 1},
+     true,
+     true},
+    {C::CpuSomePressureNs,
+     "cpu_some_pressure_ns",
+     kCore,
+     kCore,
+     kNone,
+     {"cpu.pressure", "some total=", 1000},
+     true,
+     true},
+    {C::MemorySomePressureNs,
+     "memory_some_pressure_ns",
+     kCore,
+     kCore,
+     kNone,
+     {"memory.pressure", "some total=", 1000},
+     true,
+     true},
+    {C::MemoryFullPressureNs,
+     "memory_full_pressure_ns",
+     kCore,
+     kCore,
+     kNone,
+     {"memory.pressure", "full total=", 1000},
+     true,
+     true},
+    {C::IoSomePressureNs,
+     "io_some_pressure_ns",
+     kCore,
+     kCore,
+     kNone,
+     {"io.pressure", "some total=", 1000},
+     true,
+     true},
+    {C::IoFullPressureNs,
+     "io_full_pressure_ns",
+     kCore,
+     kCore,
+     kNone,
+     {"io.pressure", "full total=", 1000},
+     true,
+     true},
+    {C::Populated, "populated", kCore, kCore, kNone, {"cgroup.events", "populated", 1}, false, true},
+    {C::Descendants, "descendants", kCore, kCore, kNone, {"cgroup.stat", "nr_descendants", 1}, false, true},
 }};
 
 std::optional<int64_t> to_number(std::string_view text) {
@@ -215,6 +292,13 @@ std::optional<int64_t> parse_whole(std::string_view text) {
 std::optional<int64_t> parse_line(std::string_view line, std::string_view key, bool& per_device) {
   const std::string_view first = next_word(line);
   if (first == key) return to_number(next_word(line));
+  const size_t space = key.find(' ');
+  if (space != std::string_view::npos) {
+    const std::string_view field = key.substr(space + 1);
+    std::string_view word = first == key.substr(0, space) ? next_word(line) : std::string_view{};
+    while (!word.empty() && !word.starts_with(field)) word = next_word(line);
+    return word.empty() ? std::nullopt : to_number(word.substr(field.size()));
+  }
   per_device = first.find(':') != std::string_view::npos;
   if (!per_device) return std::nullopt;
   for (std::string_view word = next_word(line); !word.empty(); word = next_word(line)) {

@@ -34,13 +34,25 @@ enum class Counter : uint8_t {
   IoReadOps,
   IoWriteOps,
   FreezerState,  ///< 0 thawed, 1 freezing, 2 frozen.
+  MemoryHighEvents,
+  MemoryOomGroupKills,
+  MemorySwapCurrent,
+  MemorySwapPeak,
+  CpuSomePressureNs,  ///< PSI: time in which some task waited (kernel/sched/psi.c), or all did ("full").
+  MemorySomePressureNs,
+  MemoryFullPressureNs,
+  IoSomePressureNs,
+  IoFullPressureNs,
+  Populated,    ///< 1: there is a live task in the subtree.
+  Descendants,  ///< Live groups below.
 };
 
 struct CounterFile {
   std::string_view file;  ///< Empty: this version does not offer the counter.
   /// Empty: the file is one number or one word. Else the first word of the line that holds the number; or,
   /// where lines begin with a device ("254:0 Read 4096"), its second word, summed over all devices; or, with
-  /// a final '=', a field of such lines ("254:0 rbytes=4096"), summed likewise.
+  /// a final '=', a field of such lines ("254:0 rbytes=4096"), summed likewise. Two words, "some total=":
+  /// that field of the line that begins with the first.
   std::string_view key;
   int64_t scale = 1;  ///< Multiplies the text's number to get the counter's unit.
 };
@@ -54,6 +66,8 @@ struct CounterInfo {
   CounterFile v2;
   bool cumulative;  ///< Never decreases while the group lives.
   bool subtree;     ///< Includes descendants (on both versions).
+  /// Counted at the group in which the task sits, so that what a leaf proxy counts belongs to its node.
+  bool at_task = false;
 };
 
 std::span<const CounterInfo> counter_table();

@@ -71,8 +71,7 @@ class Drawing {
     std::string text;
     for (const Action& action : scenario_.actions) {
       text += fmt::format("at {} {} {}\n", format_us(action.at_us),
-                          action.kind == Action::Kind::Freeze ? "freeze" : "thaw",
-                          scenario_.tree.path(action.node));
+                          kActionNames[static_cast<size_t>(action.kind)], scenario_.tree.path(action.node));
     }
     for (const Probe& probe : scenario_.probes) {
       text += fmt::format("try {}={} on {}\n", knob_info(probe.knob).name, describe(probe.knob, probe.value),

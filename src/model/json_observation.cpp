@@ -132,6 +132,7 @@ void fields(Archive& archive, NodeObservation& node) {
   archive_counters(archive, "after", node.after);
   archive_counters(archive, "drained", node.drained);
   archive.field("series", node.series);
+  archive.with_default("child_errno", node.child_errno);
 }
 
 template <typename Archive>

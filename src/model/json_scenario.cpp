@@ -17,7 +17,6 @@ constexpr std::array<std::string_view, 3> kTouchOrders{"forward", "backward", "r
 constexpr std::array<std::string_view, 2> kIoDirections{"read", "write"};
 constexpr std::array<std::string_view, 5> kStrategies{"leaves_only", "all_nodes", "random", "depth",
                                                       "custom"};
-constexpr std::array<std::string_view, 2> kActions{"freeze", "thaw"};
 
 Json number_or_max(const std::optional<int64_t>& value) { return value ? Json(*value) : Json("max"); }
 
@@ -193,7 +192,7 @@ void fields(Archive& archive, Strategy& strategy) {
 template <typename Archive>
 void fields(Archive& archive, Action& action) {
   archive.field("at_us", action.at_us);
-  archive.choice("kind", action.kind, kActions);
+  archive.choice("kind", action.kind, kActionNames);
   archive.field("node", action.node);
 }
 

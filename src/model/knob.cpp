@@ -21,6 +21,9 @@ int64_t v1_unlimited_bytes(const KnobContext& context) {
 constexpr int64_t kIdleShares = 3;
 
 int64_t round_for(const KnobInfo& info, int64_t value, const KnobContext& context) {
+  // mm/hugetlb_cgroup.c, hugetlb_cgroup_write: whole huge pages.
+  constexpr int64_t kHugePage = 2 << 20;
+  if (info.rounding == Rounding::HugePageDown) return value / kHugePage * kHugePage;
   return info.rounding == Rounding::PageDown ? value / context.page_size * context.page_size : value;
 }
 
@@ -247,6 +250,21 @@ std::optional<Illegality> why_illegal(Knob knob, const KnobValue& value) {
 
 int64_t shares_from_weight(int64_t weight) { return (weight * 1024 + 50) / 100; }
 
+int64_t shares_from_nice(int64_t nice) {
+  constexpr std::array<int64_t, 40> kPrioToWeight{
+      88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
+      3906,  3121,  2501,  1991,  1586,  1277,  1024,  820,   655,   526,   423,  335,  272,  215,
+      172,   137,   110,   87,    70,    56,    45,    36,    29,    23,    18,   15};
+  return kPrioToWeight[static_cast<size_t>(nice + 20)];
+}
+
+int64_t shares_of(const Limits& limits) {
+  constexpr int64_t kDefaultWeight = 100;
+  if (is_idle_group(limits)) return kIdleShares;
+  if (const auto nice = amount(limits, Knob::CpuWeightNice)) return shares_from_nice(*nice);
+  return shares_from_weight(amount(limits, Knob::CpuWeight).value_or(kDefaultWeight));
+}
+
 std::string format_id_set(const IdSet& set) {
   std::string text;
   for (size_t i = 0; i < set.ids.size();) {
@@ -305,9 +323,10 @@ std::string describe(Knob knob, const KnobValue& value) {
   const Amount& number = std::get<Amount>(value);
   if (!number.value) return "max";
   if (knob == Knob::CpuMaxBurst) return format_us(*number.value);
-  return knob_info(knob).controller == Controller::Memory && knob != Knob::MemoryOomGroup
-             ? format_bytes(*number.value)
-             : std::to_string(*number.value);
+  const Controller controller = knob_info(knob).controller;
+  const bool is_bytes = controller == Controller::Memory || controller == Controller::Hugetlb;
+  return is_bytes && knob != Knob::MemoryOomGroup ? format_bytes(*number.value)
+                                                  : std::to_string(*number.value);
 }
 
 std::optional<int64_t> amount(const Limits& limits, Knob knob) {

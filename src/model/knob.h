@@ -13,7 +13,7 @@
 
 namespace treeline {
 
-enum class Controller : uint8_t { Cpu, Cpuacct, Memory, Pids, Cpuset, Io, Freezer, Core };
+enum class Controller : uint8_t { Cpu, Cpuacct, Memory, Pids, Cpuset, Io, Freezer, Core, Hugetlb };
 
 /// The interface a controller is reached by. On a hybrid machine it differs from controller to controller.
 enum class CgroupVersion : uint8_t { V1, V2 };
@@ -37,6 +37,9 @@ enum class Knob : uint8_t {
   CpusetPartition,
   IoMax,
   IoWeight,
+  CgroupMaxDepth,
+  CgroupMaxDescendants,
+  HugetlbMax,
   Freeze,
 };
 
@@ -50,7 +53,7 @@ enum class KnobType : uint8_t {
 };
 
 /// How the kernel changes a value between a legal write and the read that follows it.
-enum class Rounding : uint8_t { None, PageDown };
+enum class Rounding : uint8_t { None, PageDown, HugePageDown };
 
 /// A number; nullopt is "max", no limit.
 struct Amount {
@@ -157,6 +160,10 @@ std::optional<Illegality> why_illegal(Knob knob, const KnobValue& value);
 
 /// cpu.weight as the scheduler's shares: kernel/sched/sched.h, sched_weight_from_cgroup().
 int64_t shares_from_weight(int64_t weight);
+/// cpu.weight.nice likewise: kernel/sched/core.c, sched_prio_to_weight. `nice` is in -20 … 19.
+int64_t shares_from_nice(int64_t nice);
+/// The shares of a group with these limits (sched_group_set_idle: an idle group has WEIGHT_IDLEPRIO).
+int64_t shares_of(const Limits& limits);
 
 /// Kernel list format: "0-2,5"; "" for none.
 std::string format_id_set(const IdSet& set);

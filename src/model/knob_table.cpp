@@ -27,9 +27,10 @@ constexpr std::array<std::string_view, 1> kFreezeV1{"freezer.state"};
 constexpr int64_t kMaxBytes = std::numeric_limits<int64_t>::max() / 4096 * 4096 - 4096;
 constexpr int64_t kMaxQuotaUs = 1'000'000'000'000;  // far below max_cfs_runtime in core.c
 constexpr int64_t kMaxPids = 4'194'304;             // PID_MAX_LIMIT; pids.max accepts 0 … PIDS_MAX - 1
-constexpr int64_t kMaxId = 8191;                    // CONFIG_NR_CPUS at its largest
+constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();  // kernel/cgroup/cgroup.c: INT_MAX is "max"
+constexpr int64_t kMaxId = 8191;                                  // CONFIG_NR_CPUS at its largest
 
-constexpr std::array<KnobInfo, 18> kTable{{
+constexpr std::array<KnobInfo, 21> kTable{{
     {Knob::CpuMax, Controller::Cpu, "cpu.max", Files(kCpuMaxV1), KnobType::Bandwidth, 1'000, kMaxQuotaUs,
      true, Rounding::None, "CPU time per period"},
     {Knob::CpuMaxBurst, Controller::Cpu, "cpu.max.burst", Files(kCpuBurstV1), KnobType::Amount, 0,
@@ -113,12 +114,42 @@ constexpr std::array<KnobInfo, 18> kTable{{
      Rounding::None, "Bytes and operations per second on the scenario's block device"},
     {Knob::IoWeight, Controller::Io, "io.weight", Files(kIoWeightV1), KnobType::Amount, 1, 1'000, false,
      Rounding::None, "Share of I/O relative to siblings (range of v1; v2 goes to 10000)"},
+    {Knob::CgroupMaxDepth,
+     Controller::Core,
+     "cgroup.max.depth",
+     {},
+     KnobType::Amount,
+     0,
+     kMaxInt - 1,
+     true,
+     Rounding::None,
+     "Levels of groups below the node"},
+    {Knob::CgroupMaxDescendants,
+     Controller::Core,
+     "cgroup.max.descendants",
+     {},
+     KnobType::Amount,
+     0,
+     kMaxInt - 1,
+     true,
+     Rounding::None,
+     "Groups below the node, at any level"},
+    {Knob::HugetlbMax,
+     Controller::Hugetlb,
+     "hugetlb.2MB.max",
+     {},
+     KnobType::Amount,
+     0,
+     kMaxBytes,
+     true,
+     Rounding::HugePageDown,
+     "Hard limit of huge pages of 2 MiB, in bytes"},
     {Knob::Freeze, Controller::Freezer, "cgroup.freeze", Files(kFreezeV1), KnobType::Flag, 0, 1, false,
      Rounding::None, "Stops all tasks of the subtree"},
 }};
 
-constexpr std::array<std::string_view, 8> kControllerNames{"cpu",    "cpuacct", "memory",  "pids",
-                                                           "cpuset", "io",      "freezer", "core"};
+constexpr std::array<std::string_view, 9> kControllerNames{"cpu", "cpuacct", "memory", "pids",   "cpuset",
+                                                           "io",  "freezer", "core",   "hugetlb"};
 
 }  // namespace
 

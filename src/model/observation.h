@@ -34,6 +34,10 @@ struct NodeObservation {
   Counters after;    ///< After all workers have stopped or been held still: see Observation::final_at_ns.
   Counters drained;  ///< After every worker has exited and been reaped (charges gone away).
   std::vector<Sample> series;
+  /// What making one more group below the node was answered, after all workers had gone; tried where some
+  /// group carries cgroup.max.depth or cgroup.max.descendants.
+  int child_errno = kNotTried;
+  static constexpr int kNotTried = -1;
   bool operator==(const NodeObservation&) const = default;
 };
 
@@ -83,7 +87,8 @@ struct WorkerObservation {
   int64_t forks_ok = 0;
   int64_t forks_refused = 0;  ///< With EAGAIN.
   int64_t max_rss_bytes = 0;
-  /// RssAnon + RssShmem when `after` was read, less the same when it was attached; -1: not known (dead).
+  /// RssAnon when `after` was read, less the same when it was attached; -1: not known (dead). RssShmem is no
+  /// part of it: a program that lies in a tmpfs counts there (mm_counter_file), and is charged to no worker.
   int64_t held_rss_bytes = -1;
   int64_t voluntary_switches = 0;
   int64_t involuntary_switches = 0;
@@ -98,7 +103,8 @@ struct WorkerObservation {
 struct ActionObservation {
   static constexpr int64_t kNotTried = -1;  ///< The window was over before its turn came.
   int64_t started_ns = 0;
-  int64_t completed_ns = -1;  ///< Freeze: when the state read FROZEN; Thaw: when it read THAWED; -1: never.
+  /// Freeze: when the state read FROZEN; Thaw: when it read THAWED; Kill: when no task was left; -1: never.
+  int64_t completed_ns = -1;
   int write_errno = 0;
   /// Progress of each worker (by index) when the action had completed. For Thaw: just before the write.
   std::vector<int64_t> progress;

@@ -36,6 +36,12 @@ enum class PlantedFault : uint8_t {
   FreezerThawMissed,        ///< A thaw is taken and does nothing.
   ReadbackWrong,            ///< cpu.weight reads back one too high.
   RefusalMissing,           ///< A write that must be refused is taken.
+  MemoryHighUnset,          ///< memory.high is not enforced.
+  MemoryHighKills,          ///< memory.high is enforced as memory.max.
+  OomGroupUnset,            ///< memory.oom.group is not enforced.
+  SwapMaxUnset,             ///< memory.swap.max is not enforced.
+  HierarchyUnlimited,       ///< cgroup.max.depth and cgroup.max.descendants are not enforced.
+  KillMissed,               ///< cgroup.kill is taken and does nothing.
   KernelWarns,              ///< Any run with a cpu.max logs a WARNING and taints the kernel.
 };
 

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "model/rules_v2.h"
+
 namespace treeline {
 
 namespace {
@@ -76,8 +78,7 @@ int set_cpu_max(const Tree& tree, NodeId node, const CpuBandwidth& value, Cgroup
   return set_bandwidth(tree, node, next, version);
 }
 
-int set_weight(const Limits& limits, int64_t weight, CgroupVersion version) {
-  if (version == CgroupVersion::V2 && (weight < 1 || weight > 10'000)) return ERANGE;
+int set_weight(const Limits& limits, int64_t weight) {
   if (shares_from_weight(weight) < 0) return EINVAL;  // not an unsigned number
   // sched_group_set_shares: an idle group's weight is fixed. Values out of range are clamped, not refused.
   return amount(limits, Knob::CpuIdle) == 1 ? EINVAL : 0;
@@ -120,7 +121,7 @@ int set_ids(const Tree& tree, NodeId node, Knob knob, const IdSet& value, const 
   return includes(above, value) ? 0 : EACCES;
 }
 
-int set_rates(const IoRates& rates) {
+int set_rates_v1(const IoRates& rates) {
   for (const auto& rate : {rates.read_bytes, rates.write_bytes, rates.read_ops, rates.write_ops}) {
     if (rate && *rate < 0) return EINVAL;  // tg_set_conf: not an unsigned number
   }
@@ -130,6 +131,7 @@ int set_rates(const IoRates& rates) {
 int set_amount(const Tree& tree, NodeId node, Knob knob, const Amount& value, const MachineFacts& machine) {
   const CgroupVersion version = machine.knob_context(knob_info(knob).controller).version;
   const Limits& limits = tree[node].limits;
+  if (version == CgroupVersion::V2 && knob != Knob::CpuMaxBurst) return set_amount_v2(limits, knob, value);
   switch (knob) {
     case Knob::CpuMaxBurst: {
       Bandwidth next = bandwidth_of(limits);
@@ -137,7 +139,7 @@ int set_amount(const Tree& tree, NodeId node, Knob knob, const Amount& value, co
       return set_bandwidth(tree, node, next, version);
     }
     case Knob::CpuWeight:
-      return set_weight(limits, value.value.value_or(0), version);
+      return set_weight(limits, value.value.value_or(0));
     case Knob::CpuIdle:  // sched_group_set_idle
       return value.value == 0 || value.value == 1 ? 0 : EINVAL;
     case Knob::MemoryMax:
@@ -162,11 +164,29 @@ int expected_errno(const Tree& tree, NodeId node, Knob knob, const KnobValue& va
     return set_cpu_max(tree, node, *bandwidth, version);
   }
   if (const auto* set = std::get_if<IdSet>(&value)) return set_ids(tree, node, knob, *set, machine);
-  if (const auto* rates = std::get_if<IoRates>(&value)) return set_rates(*rates);
+  if (const auto* rates = std::get_if<IoRates>(&value)) {
+    return version == CgroupVersion::V2 ? set_rates_v2(*rates) : set_rates_v1(*rates);
+  }
   return set_amount(tree, node, knob, std::get<Amount>(value), machine);
 }
 
 namespace {
+
+/// v2 reads a weight back from the shares: of one that another knob of the node has changed, kernels differ
+/// in what they show (cpu_weight_read_u64: 0 or 1 for an idle group).
+void check_one_weight(const Scenario& scenario, const MachineFacts& machine, std::vector<Fault>& faults) {
+  if (machine.knob_context(Controller::Cpu).version == CgroupVersion::V1) return;
+  for (NodeId id = 0; id < scenario.tree.size(); ++id) {
+    const Limits& limits = scenario.tree[id].limits;
+    const auto ways = static_cast<int>(limits.contains(Knob::CpuWeight)) +
+                      static_cast<int>(limits.contains(Knob::CpuWeightNice)) +
+                      static_cast<int>(amount(limits, Knob::CpuIdle) == 1);
+    if (ways > 1) {
+      faults.push_back({fmt::format("/tree/{}/limits", id),
+                        "of cpu.weight, cpu.weight.nice and cpu.idle=1 a node can keep one only"});
+    }
+  }
+}
 
 /// Replays the executor's writes, parents first, each node's knobs in the table's order, on the reference
 /// rules.
@@ -184,7 +204,8 @@ void check_limits(const Scenario& scenario, const MachineFacts& machine, std::ve
         faults.push_back({path, "this machine does not have the knob"});
         continue;
       }
-      if (knob == Knob::MemorySwapMax && !amount(scenario.tree[id].limits, Knob::MemoryMax)) {
+      const bool is_sum = machine.knob_context(Controller::Memory).version == CgroupVersion::V1;
+      if (is_sum && knob == Knob::MemorySwapMax && !amount(scenario.tree[id].limits, Knob::MemoryMax)) {
         faults.push_back({path, "needs memory.max on the same node"});
         continue;
       }
@@ -217,13 +238,17 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
   if (needs.block_device && machine.device.empty()) {
     faults.push_back({"/requirements/block_device", "there is no block device below the scratch folder"});
   }
-  if (!scenario.actions.empty()) check_controller(machine, Controller::Freezer, faults);
+  for (const Action& action : scenario.actions) {
+    const bool kills = action.kind == Action::Kind::Kill;
+    check_controller(machine, kills ? Controller::Core : Controller::Freezer, faults);
+  }
   for (size_t i = 0; i < scenario.probes.size(); ++i) {
     if (!machine.has(scenario.probes[i].knob)) {
       faults.push_back({fmt::format("/probes/{}/knob", i), "this machine does not have the knob"});
     }
   }
   check_limits(scenario, machine, faults);
+  check_one_weight(scenario, machine, faults);
   return faults;
 }
 

@@ -31,8 +31,24 @@ IdSet effective_mems(const Tree& tree, NodeId node, const MachineFacts& machine)
 ///  - mm/memcontrol.c, memcontrol-v1.c: memory.limit above memory.memsw.limit: EINVAL
 ///  - kernel/cgroup/pids.c: pids_max_write (EINVAL outside 0 … PIDS_MAX)
 ///  - block/blk-throttle.c: tg_set_conf (EINVAL), blk-cgroup.c: blkg_conf_open_bdev (ENODEV)
+/// Of v2 see model/rules_v2.cpp.
 int expected_errno(const Tree& tree, NodeId node, Knob knob, const KnobValue& value,
                    const MachineFacts& machine);
+
+/// v2, "no internal process constraint" (kernel/cgroup/cgroup.c, cgroup_migrate_vet_dst): tasks of a node
+/// that has children sit in a limitless leaf child of it, the leaf proxy, which is no node of the tree. On v1
+/// they sit in the node itself.
+bool has_leaf_proxy(const Scenario& scenario, NodeId node, const MachineFacts& machine,
+                    Controller controller);
+/// The subtree's groups in the controller's hierarchy, leaf proxies among them.
+int groups_in(const Scenario& scenario, NodeId top, const MachineFacts& machine, Controller controller);
+
+/// Some node carries cgroup.max.depth or cgroup.max.descendants.
+bool limits_the_hierarchy(const Scenario& scenario);
+/// What mkdir of one more group below the node must be answered: EAGAIN or 0. kernel/cgroup/cgroup.c,
+/// cgroup_check_hierarchy_limits: each group from the parent up refuses if it has max_descendants live
+/// descendants already, or if the parent is max_depth levels below it.
+int expected_child_errno(const Scenario& scenario, NodeId node, const MachineFacts& machine);
 
 /// Why this machine cannot run the scenario as written: a knob or controller that it lacks, a limit that its
 /// rules refuse in this tree, too few CPUs. Empty: it can. Generators draw only scenarios for which it is

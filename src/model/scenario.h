@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,12 +35,15 @@ struct Worker {
 
 /// Something that happens `at_us` after the common start.
 struct Action {
-  enum class Kind : uint8_t { Freeze, Thaw };
+  enum class Kind : uint8_t { Freeze, Thaw, Kill };  ///< Kill: cgroup.kill (v2)
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
   NodeId node = kRoot;
   bool operator==(const Action&) const = default;
 };
+
+/// By Action::Kind; also in JSON.
+inline constexpr std::array<std::string_view, 3> kActionNames{"freeze", "thaw", "kill"};
 
 /// One write that is tried after the tree stands and before any worker starts, to see whether the kernel
 /// takes it. What it must answer is the oracle's business (oracle/rules.h). The executor writes the old value

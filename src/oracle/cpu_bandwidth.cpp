@@ -49,7 +49,8 @@ std::vector<Finding> judge_all(const Scenario& scenario, const Observation& obse
     }
     const int64_t burst = amount(scenario.tree[node].limits, Knob::CpuMaxBurst).value_or(0);
     const double bound = cpu_bandwidth_bound_ns(*limit, burst, measured_ns(observation), ticks,
-                                                observation.machine.cfs_slice_us);
+                                                observation.machine.cfs_slice_us) +
+                         usage_rounding_ns(observation);
     const Subject subject{name, Controller::Cpu, node, "ms"};
     const std::string what = fmt::format("CPU time of {} under {} in {:.1f} ms, {}", scenario.tree.path(node),
                                          describe(Knob::CpuMax, *limit), measured_ns(observation) / 1e6, by);

@@ -76,7 +76,7 @@ std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Obser
     const double periods = std::max(std::floor(window_ns / period_ns) - 1, 0.0);
     double bound = periods * std::min(quota_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
                    share_against_outside(scenario, observation);
-    bound -= cpu_count * slice_ns;
+    bound -= cpu_count * slice_ns + usage_rounding_ns(observation);
     std::vector<double> ticks;
     for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
     bound -= parallel * std::accumulate(ticks.begin(), ticks.end(), stolen_ns(observation, cpus));

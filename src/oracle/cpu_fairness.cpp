@@ -16,12 +16,6 @@ namespace {
 constexpr int64_t kWarmUpNs = 8 * 32'000'000;
 constexpr double kResidual = 1.0 / 256;
 constexpr double kTaskShares = 1'024;
-constexpr double kIdleShares = 3;  // kernel/sched/sched.h: WEIGHT_IDLEPRIO
-
-double shares_of(const Limits& limits) {
-  if (amount(limits, Knob::CpuIdle) == 1) return kIdleShares;
-  return static_cast<double>(shares_from_weight(amount(limits, Knob::CpuWeight).value_or(100)));
-}
 
 bool anything_takes_tasks_away(const Scenario& scenario) {
   if (!scenario.actions.empty()) return true;
@@ -83,14 +77,15 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observat
     double total = 0;
     double competitors = 0;
     for (const size_t i : workers_at(scenario, parent)) {
-      const int threads = std::get<CpuHog>(scenario.workers[i].workload).threads;
-      total += kTaskShares * threads;
-      competitors += threads;
+      competitors += std::get<CpuHog>(scenario.workers[i].workload).threads;
     }
+    // A group with the default weight has as many shares as a task.
+    if (has_leaf_proxy(scenario, parent, observation.machine, Controller::Cpu)) competitors = 1;
+    total += kTaskShares * competitors;
     for (const NodeId child : scenario.tree.children(parent)) {
       if (workers_in(scenario, child).empty()) continue;
       groups.push_back(child);
-      total += shares_of(scenario.tree[child].limits);
+      total += static_cast<double>(shares_of(scenario.tree[child].limits));
       competitors += 1;
     }
     if (groups.empty() || competitors < 2) continue;
@@ -98,12 +93,12 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observat
     const double quantum = std::max(static_cast<double>(observation.machine.base_slice_ns),
                                     static_cast<double>(observation.machine.tick_ns())) +
                            tick_or_gap_ns(observation, cpu);
-    const double tolerance =
-        2 * quantum + whole.first_took_ns + whole.last_took_ns + kResidual * whole.grown();
+    const double tolerance = 2 * quantum + whole.first_took_ns + whole.last_took_ns +
+                             kResidual * whole.grown() + 2 * usage_rounding_ns(observation);
     for (const NodeId child : groups) {
       const Service own = service_of(observation, child);
       if (!own.known || !whole.known) continue;
-      const double share = shares_of(scenario.tree[child].limits) / total;
+      const double share = static_cast<double>(shares_of(scenario.tree[child].limits)) / total;
       const double unweighted = std::fabs(share - 1 / competitors);
       const double effect = std::max(unweighted, share / 2) * whole.grown();
       const std::string why =

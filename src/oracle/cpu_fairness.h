@@ -9,9 +9,10 @@ namespace treeline {
 
 /// Siblings that always want one and the same CPU share their parent's service by their weights. Between two
 /// samples after the warm-up, with S the parent's service and f_i = w_i/Σw of those that compete (child
-/// groups by their shares; on v1 also each thread in the parent itself, 1024):
+/// groups by their shares; on v1 also each thread in the parent itself, 1024; on v2 its leaf proxy, which has
+/// the default weight, whatever is in it):
 ///
-///   |S_i − f_i·S| ≤ 2·q + skew + S/2^8,     q = max(base slice, tick) + gap
+///   |S_i − f_i·S| ≤ 2·q + skew + S/2^8 + rounding,     q = max(base slice, tick) + gap
 ///
 ///  - EEVDF (Stoica and Abdel-Wahab 1995; kernel/sched/fair.c, entity_eligible): an entity's lag is at most
 ///  the

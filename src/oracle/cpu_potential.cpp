@@ -9,7 +9,8 @@ namespace treeline {
 
 namespace {
 
-constexpr double kOwnerShares = 262'144;
+constexpr double kOwnerSharesV1 = 262'144;
+constexpr int64_t kOwnerWeightV2 = 10'000;
 constexpr double kTaskShares = 1'024;
 constexpr double kProcStatNs = 10'000'000;
 
@@ -42,7 +43,9 @@ double measured_ns(const Observation& observation) {
 double share_against_outside(const Scenario& scenario, const Observation& observation) {
   int64_t threads = 0;
   for (const Worker& worker : scenario.workers) threads += competing_tasks(worker.workload);
-  const double shares = kOwnerShares / static_cast<double>(std::max<int64_t>(threads, 1));
+  const bool is_v2 = observation.machine.knob_context(Controller::Cpu).version == CgroupVersion::V2;
+  const double owner = is_v2 ? static_cast<double>(shares_from_weight(kOwnerWeightV2)) : kOwnerSharesV1;
+  const double shares = owner / static_cast<double>(std::max<int64_t>(threads, 1));
   return shares / (shares + kTaskShares * observation.running_tasks);
 }
 

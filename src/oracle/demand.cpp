@@ -106,6 +106,11 @@ double tick_or_gap_ns(const Observation& observation, int cpu) {
   return most;
 }
 
+double usage_rounding_ns(const Observation& observation) {
+  constexpr double kMicrosecond = 1'000;
+  return observation.machine.knob_context(Controller::Cpu).version == CgroupVersion::V2 ? kMicrosecond : 0;
+}
+
 double max_gap_ns(const Observation& observation) {
   double most = 0;
   for (const CpuNoise& noise : observation.noise) {

@@ -50,5 +50,8 @@ std::optional<int64_t> grown(const Counters& from, const Counters& to, Counter c
 /// tick may have been there.
 double tick_or_gap_ns(const Observation& observation, int cpu);
 double max_gap_ns(const Observation& observation);
+/// How far the difference of two readings of a group's CPU time may be off: v2's cpu.stat rounds down to
+/// whole microseconds (kernel/cgroup/rstat.c, cgroup_base_stat_cputime_show).
+double usage_rounding_ns(const Observation& observation);
 
 }  // namespace treeline

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 
 namespace treeline {
 
@@ -65,6 +66,12 @@ Finding equal_within(const Subject& subject, double observed, double expected, d
       fmt::format("{:.6g} {} where {:.6g} ± {:.6g} is expected", observed, subject.unit, expected, tolerance),
       status, why_inconclusive);
   return finding;
+}
+
+std::string errno_name(int error) {
+  if (error == 0) return "taken";
+  const char* name = strerrorname_np(error);
+  return name ? name : fmt::format("errno {}", error);
 }
 
 Finding is_true(const Subject& subject, bool holds, const std::string& what,

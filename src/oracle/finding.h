@@ -29,4 +29,7 @@ Finding equal_within(const Subject& subject, double observed, double expected, d
 Finding is_true(const Subject& subject, bool holds, const std::string& what,
                 const std::string& why_inconclusive = {});
 
+/// "EAGAIN"; "taken" for 0.
+std::string errno_name(int error);
+
 }  // namespace treeline

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/rules.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 
@@ -13,9 +14,7 @@ namespace {
 
 constexpr int64_t kNever = -1;
 
-/// Weights in the units of cpu.weight, in which a task of nice 0 has 100.
-constexpr double kTaskWeight = 100;
-constexpr double kIdleWeight = 0.3;  ///< WEIGHT_IDLEPRIO: 3 of 1024.
+constexpr double kTaskShares = 1'024;  ///< Of a task of nice 0, and of a group with the default weight.
 
 int64_t tasks_of(const Scenario& scenario, const std::vector<size_t>& workers) {
   int64_t tasks = 0;
@@ -25,25 +24,33 @@ int64_t tasks_of(const Scenario& scenario, const std::vector<size_t>& workers) {
 
 /// What competes inside a node for its time, but for one child: the node's own tasks and its children with
 /// any.
-double weight_inside(const Scenario& scenario, NodeId node, NodeId except) {
-  double sum = kTaskWeight * static_cast<double>(tasks_of(scenario, workers_at(scenario, node)));
+double shares_inside(const Scenario& scenario, const MachineFacts& machine, NodeId node, NodeId except) {
+  auto own = static_cast<double>(tasks_of(scenario, workers_at(scenario, node)));
+  if (has_leaf_proxy(scenario, node, machine, Controller::Cpu)) own = std::min(own, 1.0);
+  double sum = kTaskShares * own;
   for (const NodeId child : scenario.tree.children(node)) {
     if (child == except || tasks_of(scenario, workers_in(scenario, child)) == 0) continue;
-    sum += static_cast<double>(amount(scenario.tree[child].limits, Knob::CpuWeight).value_or(100));
+    sum += static_cast<double>(shares_of(scenario.tree[child].limits));
   }
   return sum;
 }
 
 /// The least part of one CPU that a thread in `node` is due: the product of its part at each level, where a
 /// group has at least one of its threads' part of its weight there (calc_group_shares).
-double least_share(const Scenario& scenario, NodeId node) {
-  double share = kTaskWeight / std::max(weight_inside(scenario, node, kNoParent), kTaskWeight);
+double least_share(const Scenario& scenario, const MachineFacts& machine, NodeId node) {
+  double share = kTaskShares / std::max(shares_inside(scenario, machine, node, kNoParent), kTaskShares);
+  if (has_leaf_proxy(scenario, node, machine, Controller::Cpu)) {
+    // The leaf proxy is one level more: its part as a group, and one of its threads' part of it.
+    const double threads = std::max(static_cast<double>(tasks_of(scenario, workers_at(scenario, node))), 1.0);
+    const double others = shares_inside(scenario, machine, node, kNoParent) - kTaskShares;
+    const double shares = kTaskShares / threads;
+    share = shares / (shares + std::max(others, 0.0)) / threads;
+  }
   for (NodeId at = node; scenario.tree[at].parent != kNoParent; at = scenario.tree[at].parent) {
-    const bool idle = amount(scenario.tree[at].limits, Knob::CpuIdle).value_or(0) == 1;
-    const auto set = static_cast<double>(amount(scenario.tree[at].limits, Knob::CpuWeight).value_or(100));
+    const auto set = static_cast<double>(shares_of(scenario.tree[at].limits));
     const auto threads = static_cast<double>(tasks_of(scenario, workers_in(scenario, at)));
-    const double weight = (idle ? kIdleWeight : set) / std::max(threads, 1.0);
-    share *= weight / (weight + weight_inside(scenario, scenario.tree[at].parent, at));
+    const double shares = set / std::max(threads, 1.0);
+    share *= shares / (shares + shares_inside(scenario, machine, scenario.tree[at].parent, at));
   }
   return share;
 }
@@ -54,7 +61,7 @@ double least_share(const Scenario& scenario, NodeId node) {
 /// the second slice.
 double turn_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
   const auto slice = static_cast<double>(observation.machine.base_slice_ns + observation.machine.tick_ns());
-  return 2 * slice / least_share(scenario, node) + 2 * max_gap_ns(observation);
+  return 2 * slice / least_share(scenario, observation.machine, node) + 2 * max_gap_ns(observation);
 }
 
 /// The executor had time for it.

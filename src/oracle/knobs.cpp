@@ -2,22 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 #include "model/rules.h"
 #include "oracle/finding.h"
 
 namespace treeline {
-
-namespace {
-
-std::string errno_name(int error) {
-  if (error == 0) return "taken";
-  const char* name = strerrorname_np(error);
-  return name ? name : fmt::format("errno {}", error);
-}
-
-}  // namespace
 
 std::vector<Finding> judge_knob_readback(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/rules.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
@@ -53,7 +54,7 @@ Holdings holdings_of(const Scenario& scenario, const Observation& observation,
     }
     sum.sure += std::min(worker.bytes_touched, unreclaimable_bytes(workload));
     sum.rss += std::max<int64_t>(worker.held_rss_bytes, 0);
-    sum.rss_error += 3 * 32 * cpus * page;
+    sum.rss_error += (2 * 32 * cpus + 64) * page;
   }
   return sum;
 }
@@ -71,6 +72,8 @@ std::vector<Finding> judge_memory_conservation(const Scenario& scenario, const O
         });
     if (children.empty() || !charged || !all_read || workers_in(scenario, node).empty()) continue;
     const Holdings own = holdings_of(scenario, observation, workers_at(scenario, node));
+    // What its own tasks hold may be swapped out.
+    if (observation.machine.swap_bytes > 0 && own.sure > 0) continue;
     int64_t below = 0;
     int64_t most = 0;
     int64_t base = baseline_bytes(observation, node);
@@ -80,7 +83,9 @@ std::vector<Finding> judge_memory_conservation(const Scenario& scenario, const O
       most = std::max(most, bytes);
       base -= baseline_bytes(observation, child);
     }
-    const int64_t tolerance = stock_bytes(observation) + own.possible;
+    // A leaf proxy's stock is its own.
+    const bool has_proxy = has_leaf_proxy(scenario, node, observation.machine, Controller::Memory);
+    const int64_t tolerance = (has_proxy ? 2 : 1) * stock_bytes(observation) + own.possible;
     std::string why;
     if (most <= 2 * tolerance) why = "its children hold too little to tell";
     if (!all_still(scenario, observation, node)) why = "its workers were not still when it was read";
@@ -103,7 +108,7 @@ std::vector<Finding> judge_memory_rss(const Scenario& scenario, const Observatio
     if (!all_still(scenario, observation, node)) continue;
     const Holdings held = holdings_of(scenario, observation, workers);
     const int64_t least = std::max(held.sure, held.rss - held.rss_error);
-    const auto groups = static_cast<int64_t>(scenario.tree.subtree(node).size());
+    const int64_t groups = groups_in(scenario, node, observation.machine, Controller::Memory);
     const int64_t most =
         held.sure + held.possible + baseline_bytes(observation, node) + groups * stock_bytes(observation);
     if (held.sure + held.rss == 0 && held.possible == 0) continue;
@@ -130,7 +135,7 @@ std::vector<Finding> judge_memory_drained(const Scenario& scenario, const Observ
     const auto peak = get(seen.after, Counter::MemoryPeak);
     if (workers.empty() || !left || !peak || !has_baseline(observation, node)) continue;
     const auto groups =
-        std::min<int64_t>(static_cast<int64_t>(scenario.tree.subtree(node).size()), kStockSlots);
+        std::min<int64_t>(groups_in(scenario, node, observation.machine, Controller::Memory), kStockSlots);
     const int64_t bound = baseline_bytes(observation, node) + groups * stock_bytes(observation) +
                           static_cast<int64_t>(workers.size()) * kWorkerPages * observation.machine.page_size;
     const std::string why = *peak <= bound ? "it never held more than may stay" : "";

@@ -14,8 +14,9 @@ namespace treeline {
 std::vector<Finding> judge_memory_conservation(const Scenario& scenario, const Observation& observation);
 
 /// A subtree's charge agrees with what its workers say that they hold: at least every page that they touched
-/// and keep, and at least their RSS (which the kernel sums lazily, 32 pages a CPU for each of 3 kinds:
-/// lib/percpu_counter.c, percpu_counter_batch); at most that, page cache, what was there before, overhead,
+/// and keep, and at least their anonymous RSS (which the kernel sums lazily, at both readings: 32 pages a CPU
+/// by lib/percpu_counter.c, percpu_counter_batch; before 6.2, 64 pages a thread by mm/memory.c,
+/// TASK_RSS_EVENTS_THRESH); at most that, page cache, what was there before, overhead,
 /// and the stocks of all its groups.
 std::vector<Finding> judge_memory_rss(const Scenario& scenario, const Observation& observation);
 

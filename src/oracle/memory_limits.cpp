@@ -19,16 +19,10 @@ Subject subject_of(const char* name, NodeId node) { return {name, Controller::Me
 
 /// The most that any reading showed; nullopt where there was none.
 std::optional<int64_t> peak_bytes(const NodeObservation& node) {
-  if (!get(node.after, Counter::MemoryPeak) && !get(node.after, Counter::MemoryCurrent)) return std::nullopt;
-  int64_t peak = 0;
-  for (const Counters* counters : {&node.after, &node.drained}) {
-    peak = std::max(peak, get(*counters, Counter::MemoryPeak).value_or(0));
-    peak = std::max(peak, get(*counters, Counter::MemoryCurrent).value_or(0));
-  }
-  for (const Sample& sample : node.series) {
-    peak = std::max(peak, get(sample.counters, Counter::MemoryCurrent).value_or(0));
-  }
-  return peak;
+  const std::optional<int64_t> peak = peak_in_window_bytes(node);
+  if (!peak) return std::nullopt;
+  return std::max({*peak, get(node.drained, Counter::MemoryPeak).value_or(0),
+                   get(node.drained, Counter::MemoryCurrent).value_or(0)});
 }
 
 /// Anonymous and shared bytes that the living, still workers of the subtree have touched and keep.
@@ -104,13 +98,6 @@ bool any_failed(const Scenario& scenario, const Observation& observation, NodeId
   });
 }
 
-/// mm/oom_kill.c, dump_oom_summary: the machine, not a group, had no memory left.
-bool machine_was_out_of_memory(const Observation& observation) {
-  const auto& log = observation.health.log;
-  return std::any_of(log.begin(), log.end(),
-                     [](const std::string& line) { return line.find(",global_oom,") != std::string::npos; });
-}
-
 Finding judge_missing_kill(const Scenario& scenario, const Observation& observation, NodeId node,
                            int64_t limit) {
   const int64_t demand = held_demand_bytes(scenario, node);
@@ -161,6 +148,20 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
   return findings;
 }
 
+namespace {
+
+/// Kills of whole groups that the node is in.
+int64_t group_kills_above(const Scenario& scenario, const Observation& observation, NodeId node) {
+  int64_t kills = 0;
+  for (const NodeId above : scenario.tree.lineage(node)) {
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(above)];
+    kills += grown(seen.before, seen.drained, Counter::MemoryOomGroupKills).value_or(0);
+  }
+  return kills;
+}
+
+}  // namespace
+
 std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
   const auto counted_at = [&](NodeId node) {
@@ -181,7 +182,8 @@ std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, cons
       forks = forks || tasks_wanted(scenario.workers[i].workload) > 1;
     }
     if (!counted) continue;
-    const bool holds = forks ? *counted >= victims : *counted == victims;
+    const int64_t twice = group_kills_above(scenario, observation, node);
+    const bool holds = *counted >= victims && (forks || *counted <= victims + twice);
     Finding finding = is_true({"memory.oom_attribution", Controller::Memory, node, "kills"}, holds,
                               fmt::format("{} counts {} OOM kills; {} of its own workers were killed",
                                           scenario.tree.path(node), *counted, victims));

@@ -28,7 +28,8 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
 
 /// Kills are counted where the victim lived: memcg_memory_event_mm(…, MEMCG_OOM_KILL) in __oom_kill_process.
 /// On v1 memory.oom_control, on v2 memory.events.local. Children of a fork storm may be victims too: then at
-/// least.
+/// least. A kill by memory.oom.group may count its first victim twice, before the group's scan and in it
+/// (oom_kill_process, oom_kill_memcg_member): one more for each such kill above the node.
 std::vector<Finding> judge_memory_oom_attribution(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

@@ -53,6 +53,22 @@ int oom_killed_in(const Scenario& scenario, const Observation& observation, Node
   }));
 }
 
+bool machine_was_out_of_memory(const Observation& observation) {
+  const auto& log = observation.health.log;
+  return std::any_of(log.begin(), log.end(),
+                     [](const std::string& line) { return line.find(",global_oom,") != std::string::npos; });
+}
+
+std::optional<int64_t> peak_in_window_bytes(const NodeObservation& node) {
+  if (!get(node.after, Counter::MemoryPeak) && !get(node.after, Counter::MemoryCurrent)) return std::nullopt;
+  int64_t peak = std::max(get(node.after, Counter::MemoryPeak).value_or(0),
+                          get(node.after, Counter::MemoryCurrent).value_or(0));
+  for (const Sample& sample : node.series) {
+    peak = std::max(peak, get(sample.counters, Counter::MemoryCurrent).value_or(0));
+  }
+  return peak;
+}
+
 int64_t baseline_bytes(const Observation& observation, NodeId node) {
   return get(observation.nodes[static_cast<size_t>(node)].before, Counter::MemoryCurrent).value_or(0);
 }

@@ -22,6 +22,10 @@ int64_t overhead_bytes(const Workload& workload, int64_t page_size);
 int64_t held_demand_bytes(const Scenario& scenario, NodeId top);
 /// Workers of the subtree that were OOM-killed.
 int oom_killed_in(const Scenario& scenario, const Observation& observation, NodeId top);
+/// mm/oom_kill.c, dump_oom_summary: the machine, not a group, had no memory left.
+bool machine_was_out_of_memory(const Observation& observation);
+/// The most that any reading until all limits were lifted showed; nullopt where there was none.
+std::optional<int64_t> peak_in_window_bytes(const NodeObservation& node);
 /// Bytes charged before any worker was attached.
 int64_t baseline_bytes(const Observation& observation, NodeId node);
 

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "oracle/cgroup_hierarchy.h"
+#include "oracle/cgroup_kill.h"
 #include "oracle/cpu_bandwidth.h"
 #include "oracle/cpu_conservation.h"
 #include "oracle/cpu_entitlement.h"
@@ -12,7 +14,10 @@
 #include "oracle/kernel_health.h"
 #include "oracle/knobs.h"
 #include "oracle/memory_accounts.h"
+#include "oracle/memory_high.h"
 #include "oracle/memory_limits.h"
+#include "oracle/memory_oom_group.h"
+#include "oracle/memory_swap.h"
 #include "oracle/pids.h"
 
 namespace treeline {
@@ -21,7 +26,7 @@ namespace {
 
 using C = Controller;
 
-constexpr std::array<Invariant, 23> kInvariants{{
+constexpr std::array<Invariant, 28> kInvariants{{
     {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth},
     {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
@@ -35,6 +40,9 @@ constexpr std::array<Invariant, 23> kInvariants{{
     {"memory.oom", C::Memory, "An OOM kill happens iff the demand exceeds the limit", judge_memory_oom},
     {"memory.oom_attribution", C::Memory, "OOM kills are counted at the victim's group",
      judge_memory_oom_attribution},
+    {"memory.high", C::Memory, "memory.high throttles and never kills", judge_memory_high},
+    {"memory.oom_group", C::Memory, "memory.oom.group kills all or none", judge_memory_oom_group},
+    {"memory.swap_max", C::Memory, "A subtree's swap never exceeds its limit", judge_memory_swap_max},
     {"memory.conservation", C::Memory, "A group's memory is its tasks' and its children's",
      judge_memory_conservation},
     {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss},
@@ -45,6 +53,9 @@ constexpr std::array<Invariant, 23> kInvariants{{
     {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
     {"freezer.stops", C::Freezer, "Nothing moves while frozen", judge_freezer_stops},
     {"freezer.resumes", C::Freezer, "Everything moves after the thaw", judge_freezer_resumes},
+    {"cgroup.kill", C::Core, "cgroup.kill leaves nothing and takes nobody else", judge_cgroup_kill},
+    {"cgroup.hierarchy", C::Core, "A group is refused iff a hierarchy limit above is reached",
+     judge_cgroup_hierarchy},
     {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback},
     {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal},
     {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health},

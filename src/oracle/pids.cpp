@@ -137,6 +137,17 @@ std::vector<Finding> judge_pids_fork(const Scenario& scenario, const Observation
 
 namespace {
 
+/// Children of a worker that died may not have been reaped yet, and go between the readings of parent and
+/// child. It may have been killed before it could count its last one.
+bool any_left_children(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  return std::any_of(workers.begin(), workers.end(), [&](size_t i) {
+    const WorkerEnd end = observation.workers[i].end;
+    const bool died = end == WorkerEnd::OomKilled || end == WorkerEnd::Killed;
+    return died && tasks_wanted(scenario.workers[i].workload) > 1;
+  });
+}
+
 /// Threads of hogs that have been joined and may still be charged: pthread_join returns at mm_release(), the
 /// task is uncharged in release_task(). Between the readings of parent and child they may go, too.
 int64_t ending_threads(const Scenario& scenario, const std::vector<size_t>& workers) {
@@ -162,11 +173,10 @@ std::vector<Finding> judge_pids_conservation(const Scenario& scenario, const Obs
     const auto own_threads = static_cast<double>(ending_threads(scenario, workers_at(scenario, node)));
     const auto all_threads = static_cast<double>(ending_threads(scenario, workers_in(scenario, node)));
     std::string why;
+    if (any_left_children(scenario, observation, node)) why = "a killed worker left children";
     for (const size_t i : workers_at(scenario, node)) {
       const WorkerObservation& worker = observation.workers[i];
       const bool lived = worker.end == WorkerEnd::Stopped || worker.end == WorkerEnd::Finished;
-      // The children of one that died may not have been reaped yet.
-      if (!lived && worker.forks_ok > 0) why = "a killed worker left children";
       const bool threads_ended = std::holds_alternative<CpuHog>(scenario.workers[i].workload);
       if (lived || worker.end == WorkerEnd::Failed) tasks += 1 + (threads_ended ? 0 : worker.forks_ok);
     }

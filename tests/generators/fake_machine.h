@@ -73,7 +73,9 @@ class FakeMachine {
   /// The same controllers with the v2 interface and its knobs.
   FakeMachine& v2() {
     facts_.mode = "v2";
+    facts_.controllers.erase(Controller::Cpuacct);
     facts_.controllers[Controller::Core] = CgroupVersion::V2;
+    facts_.controllers[Controller::Hugetlb] = CgroupVersion::V2;
     for (auto& [controller, version] : facts_.controllers) version = CgroupVersion::V2;
     for (const KnobInfo& info : knob_table()) {
       if (facts_.controllers.contains(info.controller)) facts_.knobs.insert(info.knob);
@@ -104,7 +106,9 @@ inline std::vector<std::pair<std::string, FakeMachine>> fake_machines() {
           {"no device", FakeMachine().without_device()},
           {"no freezer", FakeMachine().without(Controller::Freezer)},
           {"no burst, no idle", FakeMachine().without(Knob::CpuMaxBurst).without(Knob::CpuIdle)},
-          {"v2", FakeMachine().v2()}};
+          {"v2", FakeMachine().v2()},
+          {"v2, one cpu, swap", FakeMachine().v2().cpus(1).swap(32 << 20)},
+          {"v2, little memory", FakeMachine().v2().memory(100 << 20)}};
 }
 
 }  // namespace treeline

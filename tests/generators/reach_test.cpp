@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 #include <set>
 
@@ -198,14 +199,14 @@ TEST(Reach, ProbesOfBothKindsOfAllV1KnobsWithin400Draws) {
   }
 }
 
-TEST(Reach, EveryCornerWithin1500Draws) {
-  const Constraints constraints = FakeMachine().constraints();
+void expect_every_corner(const Constraints& constraints, std::set<Knob> never, size_t action_kinds) {
   int depth = 0, width = 0, nodes = 0;
   std::set<Knob> knobs;
   std::set<Strategy::Kind> strategies;
   std::set<std::string_view> workloads;
   std::set<Action::Kind> actions;
   for (const Property& property : properties()) {
+    if (why_untestable(property, constraints.machine)) continue;
     for (uint64_t index = 0; index < 150; ++index) {
       const Scenario scenario = draw_scenario(property, constraints, 1, index);
       depth = std::max(depth, scenario.tree.max_depth());
@@ -223,11 +224,75 @@ TEST(Reach, EveryCornerWithin1500Draws) {
   EXPECT_EQ(width, constraints.max_children);
   EXPECT_EQ(nodes, constraints.max_nodes);
   std::set<Knob> limits = constraints.machine.knobs;
-  limits.erase(Knob::Freeze);  // an action: a worker of a frozen node would never start
+  for (const Knob knob : never) limits.erase(knob);
   EXPECT_EQ(knobs, limits);
   EXPECT_EQ(strategies.size(), 5u);
   EXPECT_EQ(workloads.size(), 6u);
-  EXPECT_EQ(actions.size(), 2u);
+  EXPECT_EQ(actions.size(), action_kinds);
+}
+
+// Freezing is an action: a worker of a frozen node would never start.
+TEST(Reach, EveryCornerWithin1500Draws) {
+  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 2);
+}
+
+// A partition would take CPUs away from its siblings: it is probed.
+TEST(Reach, EveryCornerOfV2Within2250Draws) {
+  const FakeMachine machine = FakeMachine().v2().swap(1 << 30);
+  expect_every_corner(machine.constraints(), {Knob::Freeze, Knob::CpusetPartition}, 3);
+}
+
+TEST(Reach, WorkersInInteriorNodesOnV2Within20Draws) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  for (const char* property : {"cpu_bandwidth", "memory", "pids", "kill", "hierarchy"}) {
+    const int draws = draws_until(property, constraints, 1, 20, [&](const Scenario& scenario) {
+      return any_node(scenario, [&](NodeId id) {
+        return has_leaf_proxy(scenario, id, constraints.machine, Controller::Cpu);
+      });
+    });
+    EXPECT_GT(draws, 0) << property;
+  }
+}
+
+TEST(Reach, MoreThanMemoryHighWithin20Draws) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  const int draws = draws_until("memory_high", constraints, 1, 20, [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      const auto high = amount(scenario.tree[id].limits, Knob::MemoryHigh);
+      return high && demand_below(scenario, id) > 2 * *high;
+    });
+  });
+  EXPECT_GT(draws, 0);
+}
+
+TEST(Reach, HierarchyLimitsThatAreReachedAndThatAreNotWithin20Draws) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  for (const int error : {0, EAGAIN}) {
+    const int draws = draws_until("hierarchy", constraints, 1, 20, [&](const Scenario& scenario) {
+      return any_node(scenario, [&](NodeId id) {
+        return expected_child_errno(scenario, id, constraints.machine) == error;
+      });
+    });
+    EXPECT_GT(draws, 0) << error;
+  }
+}
+
+TEST(Reach, ProbesOfBothKindsOfAllV2KnobsWithin600Draws) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  std::set<Knob> taken;
+  std::set<Knob> refused;
+  for (uint64_t index = 0; index < 600; ++index) {
+    const Scenario scenario = draw_scenario(*find_property("rules"), constraints, 1, index);
+    for (const Probe& probe : scenario.probes) {
+      const int error =
+          expected_errno(scenario.tree, probe.node, probe.knob, probe.value, constraints.machine);
+      (error == 0 ? taken : refused).insert(probe.knob);
+    }
+  }
+  EXPECT_EQ(taken, constraints.machine.knobs);
+  std::set<Knob> refusable = constraints.machine.knobs;
+  for (const Knob knob : {Knob::CpusetCpus, Knob::CpusetMems, Knob::CpusetPartition}) refusable.erase(knob);
+  EXPECT_EQ(refused, refusable);
 }
 
 TEST(WhyUntestable, NamesWhatIsMissing) {

@@ -15,7 +15,7 @@ std::optional<int64_t> v2(Counter counter, std::string_view text) {
 }
 
 TEST(CounterTable, IsInEnumOrderAndComplete) {
-  ASSERT_EQ(counter_table().size(), static_cast<size_t>(Counter::FreezerState) + 1);
+  ASSERT_EQ(counter_table().size(), static_cast<size_t>(Counter::Descendants) + 1);
   std::set<std::string_view> names;
   for (size_t i = 0; i < counter_table().size(); ++i) {
     const CounterInfo& info = counter_table()[i];
@@ -129,6 +129,24 @@ TEST(ParseCounter, ADeviceThatWasNotUsedCountsNothing) {
   EXPECT_EQ(v1(Counter::IoReadBytes, "Total 0\n"), 0);
   EXPECT_EQ(v2(Counter::IoReadBytes, ""), 0);
   EXPECT_EQ(v2(Counter::IoReadBytes, "253:0\n"), 0) << "a line without numbers";
+}
+
+TEST(ParseCounter, ReadsPressureTotals) {
+  const char* text =
+      "some avg10=1.50 avg60=0.00 avg300=0.00 total=1234\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=56\n";
+  EXPECT_EQ(v2(Counter::MemorySomePressureNs, text), 1'234'000);
+  EXPECT_EQ(v2(Counter::MemoryFullPressureNs, text), 56'000);
+  EXPECT_EQ(v2(Counter::IoFullPressureNs, "some avg10=0.00 total=1\n"), std::nullopt);
+  EXPECT_EQ(v2(Counter::CpuSomePressureNs, ""), std::nullopt);
+}
+
+TEST(ParseCounter, ReadsTheV2Core) {
+  EXPECT_EQ(v2(Counter::Populated, "populated 1\nfrozen 0\n"), 1);
+  EXPECT_EQ(v2(Counter::Descendants, "nr_descendants 3\nnr_subsys_cpu 4\nnr_dying_descendants 0\n"), 3);
+  EXPECT_EQ(v2(Counter::MemoryHighEvents, "low 0\nhigh 7\nmax 0\noom 0\noom_kill 0\noom_group_kill 2\n"), 7);
+  EXPECT_EQ(v2(Counter::MemoryOomGroupKills, "low 0\nhigh 7\nmax 0\noom 0\noom_kill 0\noom_group_kill 2\n"),
+            2);
+  EXPECT_EQ(v2(Counter::MemorySwapPeak, "8192\n"), 8192);
 }
 
 TEST(ParseCounter, ReadsTheFreezersState) {

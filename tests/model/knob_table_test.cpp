@@ -53,8 +53,9 @@ TEST(KnobTable, KnowsTheKernelsV1Files) {
 }
 
 TEST(KnobTable, KnobsWithoutAV1CounterpartHaveNoV1File) {
-  for (const Knob knob : {Knob::CpuWeightNice, Knob::MemoryHigh, Knob::MemoryLow, Knob::MemoryMin,
-                          Knob::MemoryOomGroup, Knob::CpusetPartition}) {
+  for (const Knob knob :
+       {Knob::CpuWeightNice, Knob::MemoryHigh, Knob::MemoryLow, Knob::MemoryMin, Knob::MemoryOomGroup,
+        Knob::CpusetPartition, Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants, Knob::HugetlbMax}) {
     EXPECT_TRUE(v1_files(knob).empty()) << knob_info(knob).name;
   }
 }
@@ -105,8 +106,9 @@ INSTANTIATE_TEST_SUITE_P(Kernel, AmountRange,
                          });
 
 TEST(WhyIllegal, OnlyLimitsMayBeUnlimited) {
-  const std::set<Knob> unlimited{Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh,
-                                 Knob::MemoryLow, Knob::MemoryMin,     Knob::PidsMax};
+  const std::set<Knob> unlimited{
+      Knob::MemoryMax, Knob::MemorySwapMax,  Knob::MemoryHigh,           Knob::MemoryLow, Knob::MemoryMin,
+      Knob::PidsMax,   Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants, Knob::HugetlbMax};
   for (const KnobInfo& info : knob_table()) {
     if (info.type != KnobType::Amount && info.type != KnobType::Flag && info.type != KnobType::Partition)
       continue;

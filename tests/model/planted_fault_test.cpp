@@ -97,6 +97,27 @@ Scenario least_scenario(F fault) {
       scenario.probes.push_back({kRoot, Knob::CpuMax, CpuBandwidth{999, 10'000}});
       return scenario;
     }
+    case F::MemoryHighUnset:
+    case F::MemoryHighKills:
+      return with(chain_with_worker(1, memory), 0, Knob::MemoryHigh, mebibyte);
+    case F::OomGroupUnset: {
+      Scenario scenario = with(chain_with_worker(1, memory), 0, Knob::MemoryMax, mebibyte);
+      scenario.workers.push_back({kRoot, Idle{}});
+      return with(std::move(scenario), 0, Knob::MemoryOomGroup, Amount{1});
+    }
+    case F::SwapMaxUnset:
+      return with(with(chain_with_worker(1, memory), 0, Knob::MemoryMax, mebibyte), 0, Knob::MemorySwapMax,
+                  Amount{0});
+    case F::HierarchyUnlimited: {
+      Scenario scenario;
+      scenario.tree = chain(1);
+      return with(std::move(scenario), 0, Knob::CgroupMaxDepth, Amount{0});
+    }
+    case F::KillMissed: {
+      Scenario scenario = chain_with_worker(1, Idle{});
+      scenario.actions.push_back({20'000, Action::Kind::Kill, kRoot});
+      return scenario;
+    }
     case F::KernelWarns: {
       Scenario scenario;
       scenario.tree = chain(1);
@@ -132,17 +153,20 @@ TEST(PlantedFault, UnknownNamesFindNothing) {
 
 TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
   const std::set<std::string_view> properties{
-      "cpu_bandwidth", "cpu_entitlement", "cpu_fairness", "cpuset", "memory", "pids", "io",
-      "freezer",       "rules",           "mixed"};
+      "cpu_bandwidth", "cpu_entitlement", "cpu_fairness", "cpuset",      "memory",    "pids", "io",
+      "freezer",       "rules",           "mixed",        "memory_high", "oom_group", "swap", "hierarchy",
+      "kill"};
   const std::set<std::string_view> invariants{
-      "cpu.bandwidth",   "cpu.bandwidth_witness",  "cpu.entitlement",
-      "cpu.no_throttle", "cpu.fairness",           "cpu.conservation",
-      "cpu.rusage",      "cpuset.confinement",     "memory.max",
-      "memory.oom",      "memory.oom_attribution", "memory.conservation",
-      "memory.rss",      "memory.drained",         "pids.max",
-      "pids.fork",       "pids.conservation",      "io.max",
-      "freezer.stops",   "freezer.resumes",        "knob.readback",
-      "knob.refusal",    "kernel.health"};
+      "cpu.bandwidth",    "cpu.bandwidth_witness",  "cpu.entitlement",
+      "cpu.no_throttle",  "cpu.fairness",           "cpu.conservation",
+      "cpu.rusage",       "cpuset.confinement",     "memory.max",
+      "memory.oom",       "memory.oom_attribution", "memory.conservation",
+      "memory.rss",       "memory.drained",         "pids.max",
+      "pids.fork",        "pids.conservation",      "io.max",
+      "freezer.stops",    "freezer.resumes",        "knob.readback",
+      "knob.refusal",     "kernel.health",          "memory.high",
+      "memory.oom_group", "memory.swap_max",        "cgroup.hierarchy",
+      "cgroup.kill"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

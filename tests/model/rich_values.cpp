@@ -24,7 +24,10 @@ Limits every_limit() {
           {Knob::CpusetPartition, Amount{2}},
           {Knob::IoMax, IoRates{1 << 20, 2 << 20, 100, 200}},
           {Knob::IoWeight, Amount{300}},
-          {Knob::Freeze, Amount{0}}};
+          {Knob::Freeze, Amount{0}},
+          {Knob::CgroupMaxDepth, Amount{5}},
+          {Knob::CgroupMaxDescendants, Amount{50}},
+          {Knob::HugetlbMax, Amount{4 << 20}}};
 }
 
 std::vector<Worker> every_workload() {
@@ -146,6 +149,7 @@ Observation rich_observation() {
   node.series = {{5'000'000, every_counter(7)}, {10'000'000, {}}};
   NodeObservation unfrozen = node;
   unfrozen.readbacks.pop_back();
+  unfrozen.child_errno = 11;
   observation.nodes = {unfrozen, node, {}, {}, {}};
   observation.workers.assign(7, WorkerObservation{});
   observation.workers[1] = rich_worker();

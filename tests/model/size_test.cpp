@@ -24,7 +24,7 @@ TEST(SizeOf, CountsWhatTheScenarioHas) {
   EXPECT_EQ(size.nodes, 5);
   EXPECT_EQ(size.actions, 7) << "actions and probes";
   EXPECT_EQ(size.workers, 7);
-  EXPECT_EQ(size.limits, 18 + 4 + 1 + 1);
+  EXPECT_EQ(size.limits, 21 + 4 + 1 + 1);
   EXPECT_GT(size.detail, 0);
 }
 

@@ -50,6 +50,15 @@ World::World() {
   add(kNoParent, "t");
 }
 
+void World::become_v2() {
+  MachineFacts& facts = seen.machine;
+  facts.mode = "v2";
+  facts.controllers.erase(Controller::Cpuacct);
+  facts.controllers[Controller::Core] = CgroupVersion::V2;
+  for (auto& [controller, version] : facts.controllers) version = CgroupVersion::V2;
+  for (const KnobInfo& info : knob_table()) facts.knobs.insert(info.knob);
+}
+
 NodeId World::add(NodeId parent, std::string name) {
   scenario.tree.nodes.push_back({std::move(name), parent, {}});
   return scenario.tree.size() - 1;

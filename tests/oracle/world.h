@@ -21,6 +21,8 @@ class World {
   /// One node, "t", on a machine of two CPUs with all v1 controllers, a block device and no swap.
   World();
 
+  /// The same machine with cgroup v2 only.
+  void become_v2();
   NodeId add(NodeId parent, std::string name);
   void limit(NodeId node, Knob knob, KnobValue value);
   void memory_max(NodeId node, int64_t bytes) { limit(node, Knob::MemoryMax, Amount{bytes}); }

@@ -1,0 +1,57 @@
+#include <algorithm>
+
+#include "generators/gens.h"
+#include "generators/limits_gen.h"
+#include "generators/scenario_gen.h"
+#include "generators/workload_gen.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr int64_t kMiB = int64_t{1} << 20;
+/// Enough for a few sleeps (mm/memcontrol.c, calculate_high_delay) of every worker. A kernel that keeps the
+/// limit always takes all of it, mostly asleep.
+constexpr int64_t kWindowUs = 600'000;
+
+/// Each worker may exceed the limit by a few batches: small limits of many workers would not be judged.
+int64_t draw_high(int sharers) { return *log_uniform(std::max(2 * kMiB, int64_t{sharers} * kMiB), 8 * kMiB); }
+
+Scenario draw(const Constraints& constraints) {
+  const Ground ground = *ground_gen(constraints, 3);
+  Scenario scenario;
+  scenario.tree = ground.tree;
+  scenario.strategy = ground.placement.strategy;
+  const int sharers = static_cast<int>(ground.below.size());
+  const int64_t high = draw_high(sharers);
+  scenario.tree[ground.target].limits[Knob::MemoryHigh] = Amount{high};
+  // Mostly far more than the limit; else below it, where nothing may be held up.
+  const int64_t demand = *chance(85) ? high * *uniform<int64_t>(3, 4) + sharers * kMiB : high / 2;
+  std::vector<int64_t> parts = *parts_of(std::max<int64_t>(demand, int64_t{4096} * sharers), sharers, 4096);
+  for (const NodeId node : ground.placement.nodes) {
+    if (!scenario.tree.is_in_subtree(node, ground.target)) {
+      scenario.workers.push_back({node, Idle{}});
+      continue;
+    }
+    MemoryHog hog = *memory_hog_gen(parts.back(), {MemoryKind::Anonymous, MemoryKind::Shared});
+    hog.hold = true;
+    // The stop order is seen between two chunks only, and each page may cost a sleep.
+    hog.chunk_bytes = std::min<int64_t>(hog.bytes, 4096);
+    scenario.workers.push_back({node, hog});
+    parts.pop_back();
+  }
+  scenario.window = {std::min(kWindowUs, constraints.max_window_us), true, 20'000};
+  const std::set<Knob> menu =
+      all_knobs_but(constraints, {Knob::MemoryMax, Knob::MemoryHigh, Knob::MemorySwapMax, Knob::CpuMax,
+                                  Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
+  scenario.tree = *with_company(scenario.tree, menu, constraints);
+  return finished(std::move(scenario), constraints);
+}
+
+}  // namespace
+
+rc::Gen<Scenario> memory_high_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw(constraints); }).as("memory_high");
+}
+
+}  // namespace treeline

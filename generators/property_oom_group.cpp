@@ -1,0 +1,65 @@
+#include <algorithm>
+
+#include "generators/gens.h"
+#include "generators/limits_gen.h"
+#include "generators/scenario_gen.h"
+#include "generators/workload_gen.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr int64_t kMiB = int64_t{1} << 20;
+
+/// A second place below the group, so that there is somebody to be killed along: at the same node if need be.
+std::vector<NodeId> draw_places(const Ground& ground) {
+  std::vector<NodeId> places = ground.placement.nodes;
+  if (ground.below.size() < 2) places.push_back(*one_of(ground.tree.subtree(ground.target)));
+  return places;
+}
+
+Scenario draw(const Constraints& constraints) {
+  const Ground ground = *ground_gen(constraints, 3);
+  Scenario scenario;
+  Tree& tree = scenario.tree;
+  tree = ground.tree;
+  scenario.strategy = ground.placement.strategy;
+  const std::vector<NodeId> places = draw_places(ground);
+  const auto workers = static_cast<int64_t>(places.size());
+  const int64_t limit = *log_uniform(std::max(4 * kMiB, 4 * workers * kWorkerOverheadBytes),
+                                     std::max(16 * kMiB, 4 * workers * kMiB));
+  tree[ground.target].limits[Knob::MemoryOomGroup] = Amount{*chance(90) ? 1 : 0};
+  // The limit that is hit is the group's own, or one above.
+  const NodeId limited = *chance(60) ? ground.target : *one_of(tree.lineage(ground.target));
+  tree[limited].limits[Knob::MemoryMax] = Amount{limit};
+  // At times the flag is on another level, too: the highest below the limit decides.
+  if (*chance(30)) tree[*one_of(tree.lineage(ground.below.front()))].limits[Knob::MemoryOomGroup] = Amount{1};
+  bool is_first = true;
+  for (const NodeId node : places) {
+    const bool is_below = tree.is_in_subtree(node, ground.target);
+    if (is_below && std::exchange(is_first, false)) {
+      const bool over = *chance(85);
+      const int64_t demand = *memory_demand_gen(limit, static_cast<int>(workers), over);
+      MemoryHog hog = *memory_hog_gen(demand, {MemoryKind::Anonymous, MemoryKind::Shared});
+      hog.hold = true;
+      scenario.workers.push_back({node, hog});
+      continue;
+    }
+    const Workload small = *memory_hog_gen(*log_uniform(64 << 10, 512 << 10), {MemoryKind::Anonymous});
+    scenario.workers.push_back({node, *chance(50) ? small : Workload(Idle{})});
+  }
+  scenario.window = settled_window(constraints);
+  const std::set<Knob> menu = all_knobs_but(
+      constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryOomGroup,
+                    Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
+  tree = *with_company(tree, menu, constraints);
+  return finished(std::move(scenario), constraints);
+}
+
+}  // namespace
+
+rc::Gen<Scenario> oom_group_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw(constraints); }).as("oom_group");
+}
+
+}  // namespace treeline
