@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -23,6 +24,16 @@ using Seconds = std::chrono::duration<double>;
 constexpr int kRuns = 15;
 
 double seconds_since(Clock::time_point began) { return Seconds(Clock::now() - began).count(); }
+
+/// CPU time of all QEMUs that have ended: what a wall time would be on an idle host.
+double children_cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
 
 void print(const char* what, std::vector<double> seconds) {
   std::sort(seconds.begin(), seconds.end());
@@ -74,12 +85,19 @@ void measure_clone(const LabMachine& lab, const LabShape& shape) {
 
 void measure_scenario(LabMachine& lab, const char* what, const Scenario& scenario) {
   std::vector<double> times;
+  const double cpu_before = children_cpu_seconds();
+  std::string guest;
   for (int i = 0; i < kRuns; ++i) {
     const auto began = Clock::now();
-    if (const auto seen = lab.run(scenario); !seen) leave(seen.error());
+    const auto seen = lab.run(scenario);
+    if (!seen) leave(seen.error());
     times.push_back(seconds_since(began));
+    guest = fmt::format("in the guest {} ms of window and {} ms around it, {} bytes of JSON",
+                        seen->window_ns / 1'000'000, seen->overhead_ns / 1'000'000, to_json(*seen).size());
   }
   print(what, times);
+  fmt::print("    CPU time of QEMU {:.1f} ms a run; {}\n",
+             (children_cpu_seconds() - cpu_before) * 1e3 / kRuns, guest);
 }
 
 //  t ── n1 … n7: a hog each
@@ -139,7 +157,7 @@ int main(int argc, char** argv) {
   if (!lab) leave(lab.error());
   fmt::print("{}, Linux {}, {}deterministic\n", (*lab)->name(), (*lab)->facts().kernel_release,
              (*lab)->deterministic() ? "" : "not ");
-  measure_boot(**lab, options->shape);
+  if (argc < 3) measure_boot(**lab, options->shape);
   measure_clone(**lab, options->shape);
   if ((*lab)->facts().has(Knob::CpuMax))
     measure_scenario(**lab, "8 nodes, 1 s of virtual CPU time", eight_nodes());
