@@ -35,6 +35,10 @@ Result<Mailbox*> map_mailbox() {
     if (!fd) return fail(ErrorKind::Unavailable, "open", bar, errno);
     void* const memory = ::mmap(nullptr, kMailboxBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
     if (memory == MAP_FAILED) return fail(ErrorKind::Unavailable, "map", bar, errno);
+    // A device's memory is mapped whole and at once: fork would copy 16,384 page table entries.
+    if (::madvise(memory, kMailboxBytes, MADV_DONTFORK) != 0) {
+      return fail(ErrorKind::Unavailable, "keep from children", bar, errno);
+    }
     return static_cast<Mailbox*>(memory);
   }
   return fail(ErrorKind::Unavailable, "find the mailbox in", "/sys/bus/pci/devices", ENODEV,

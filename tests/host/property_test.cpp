@@ -5,7 +5,7 @@ namespace {
 
 TEST_P(PropertyTest, HoldsOnEveryTree) { search_for_violations(); }
 
-INSTANTIATE_TEST_SUITE_P(Host, PropertyTest, testing::ValuesIn(all_properties()), property_name);
+INSTANTIATE_TEST_SUITE_P(Host, PropertyTest, testing::ValuesIn(all_properties("Host")), property_name);
 
 }  // namespace
 }  // namespace treeline

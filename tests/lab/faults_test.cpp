@@ -101,14 +101,22 @@ TEST_F(LabFault, ARunThatOverrunsIsEnded) {
   EXPECT_EQ(seen.error().errnum, ETIMEDOUT);
 }
 
+/// A machine goes on with the files that it has open.
+TEST_F(LabFault, ACacheThatIsRemovedDoesNotDisturbAnOpenMachine) {
+  const OwnCache cache;
+  auto lab = LabMachine::open(with_cache(cache.path()));
+  ASSERT_TRUE(lab) << to_string(lab.error());
+  fs::remove_all((*lab)->snapshot_folder());
+  const auto seen = (*lab)->run(LabMachine::self_check_scenario());
+  EXPECT_TRUE(seen) << to_string(seen.error());
+}
+
 /// Cut short, changed by one bit, without its manifest.
 TEST_F(LabFault, ADamagedSnapshotIsBuiltAgain) {
   const OwnCache cache;
   auto lab = LabMachine::open(with_cache(cache.path()));
   ASSERT_TRUE(lab) << to_string(lab.error());
   const std::string folder = (*lab)->snapshot_folder();
-  const auto expected = (*lab)->run(LabMachine::self_check_scenario());
-  ASSERT_TRUE(expected) << to_string(expected.error());
   const std::vector<std::function<void()>> damages{
       [&] { fs::resize_file(folder + "/state", 1'000); },
       [&] {
@@ -126,7 +134,6 @@ TEST_F(LabFault, ADamagedSnapshotIsBuiltAgain) {
     ASSERT_TRUE(again) << to_string(again.error());
     EXPECT_TRUE((*again)->was_built());
     EXPECT_TRUE((*again)->run(LabMachine::self_check_scenario()));
-    EXPECT_TRUE((*lab)->run(LabMachine::self_check_scenario())) << "an open one goes on";
   }
   auto whole = LabMachine::open(with_cache(cache.path()));
   ASSERT_TRUE(whole) << to_string(whole.error());

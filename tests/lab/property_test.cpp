@@ -1,0 +1,17 @@
+#include "fixtures/property_test.h"
+
+/// Every property on kernels of the lab.
+namespace treeline {
+namespace {
+
+TEST_P(PropertyTest, HoldsOnEveryTree) { search_for_violations(); }
+
+INSTANTIATE_TEST_SUITE_P(Lab_debian_6_1_v1, PropertyTest,
+                         testing::ValuesIn(all_properties("Lab/debian-6.1/v1")), property_name);
+INSTANTIATE_TEST_SUITE_P(Lab_debian_6_1_v2, PropertyTest,
+                         testing::ValuesIn(all_properties("Lab/debian-6.1/v2")), property_name);
+INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2, PropertyTest,
+                         testing::ValuesIn(all_properties("Lab/debian-6.12/v2")), property_name);
+
+}  // namespace
+}  // namespace treeline
