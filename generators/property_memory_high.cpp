@@ -15,7 +15,11 @@ constexpr int64_t kMiB = int64_t{1} << 20;
 constexpr int64_t kWindowUs = 600'000;
 
 /// Each worker may exceed the limit by a few batches: small limits of many workers would not be judged.
-int64_t draw_high(int sharers) { return *log_uniform(std::max(2 * kMiB, int64_t{sharers} * kMiB), 8 * kMiB); }
+int64_t draw_high(int sharers, const Constraints& constraints) {
+  // Four times the limit, and what the workers need besides, must fit the machine.
+  const int64_t most = std::min(8 * kMiB, (constraints.max_memory_bytes - 6 * kMiB) / 4);
+  return *log_uniform(std::min(most, std::max(2 * kMiB, int64_t{sharers} * kMiB)), most);
+}
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
@@ -23,7 +27,7 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree = ground.tree;
   scenario.strategy = ground.placement.strategy;
   const int sharers = static_cast<int>(ground.below.size());
-  const int64_t high = draw_high(sharers);
+  const int64_t high = draw_high(sharers, constraints);
   scenario.tree[ground.target].limits[Knob::MemoryHigh] = Amount{high};
   // Mostly far more than the limit; else below it, where nothing may be held up.
   const int64_t demand = *chance(85) ? high * *uniform<int64_t>(3, 4) + sharers * kMiB : high / 2;

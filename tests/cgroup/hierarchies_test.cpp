@@ -77,21 +77,36 @@ TEST(HierarchyDetection, ReadsTheControllersOfAV2Mount) {
   const Mounts mounts;
   const std::string mount = mounts.folder("unified");
   std::ofstream(mount + "/cgroup.controllers") << "cpuset cpu io memory hugetlb pids\n";
+  std::ofstream(mount + "/cgroup.subtree_control") << "";
   const auto found = mounts.detect(line(mount, "cgroup2", "rw"));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->mode(), "v2");
-  for (const Controller controller : {Controller::Cpu, Controller::Memory, Controller::Pids, Controller::Io,
-                                      Controller::Cpuset, Controller::Freezer, Controller::Core}) {
+  for (const Controller controller :
+       {Controller::Cpu, Controller::Memory, Controller::Pids, Controller::Io, Controller::Cpuset,
+        Controller::Hugetlb, Controller::Freezer, Controller::Core}) {
     ASSERT_NE(found->find(controller), nullptr) << controller_name(controller);
     EXPECT_EQ(found->find(controller)->version, CgroupVersion::V2);
   }
   EXPECT_EQ(found->find(Controller::Cpuacct), nullptr);
 }
 
+TEST(HierarchyDetection, WhatCannotBeEnabledOnV2IsNotUsable) {
+  const Mounts mounts;
+  const std::string mount = mounts.folder("unified");
+  std::ofstream(mount + "/cgroup.controllers") << "cpu\n";
+  const auto found = mounts.detect(line(mount, "cgroup2", "rw"));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->find(Controller::Cpu), nullptr);
+  EXPECT_NE(found->find(Controller::Freezer), nullptr);
+  ASSERT_TRUE(found->unusable().contains(Controller::Cpu));
+  EXPECT_NE(found->unusable().at(Controller::Cpu).find("cgroup.subtree_control"), std::string::npos);
+}
+
 TEST(HierarchyDetection, TellsAHybridMachineByItsControllers) {
   const Mounts mounts;
   const std::string unified = mounts.folder("unified");
   std::ofstream(unified + "/cgroup.controllers") << "memory pids\n";
+  std::ofstream(unified + "/cgroup.subtree_control") << "";
   const auto found =
       mounts.detect(line(unified, "cgroup2", "rw") + line(mounts.folder("cpu"), "cgroup", "rw,cpu"));
   ASSERT_TRUE(found);
