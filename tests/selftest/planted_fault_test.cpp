@@ -11,14 +11,17 @@
 #include "search/search.h"
 #include "tests/cli/command.h"
 
-namespace treeline {
-/// For messages of gtest, which else prints bytes.
-static void PrintTo(const PlantedFaultInfo& info, std::ostream* out) { *out << info.name; }
-}  // namespace treeline
-
 /// The suite can fail: the search finds each planted fault within 200 scenarios and 120 s, by the invariant
 /// that must catch it, and shrinks it to the stated minimum. TREELINE_SEED chooses another seed.
 namespace treeline::testing {
+
+struct FaultCase {
+  std::string machine;
+  PlantedFaultInfo info;
+};
+/// For messages of gtest, which else prints bytes.
+void PrintTo(const FaultCase& fault, std::ostream* out) { *out << fault.machine << "/" << fault.info.name; }
+
 namespace {
 
 uint64_t seed() {
@@ -38,7 +41,7 @@ std::string text_of(const Size& size) {
          std::to_string(size.workers) + " workers, " + std::to_string(size.limits) + " limits";
 }
 
-class PlantedFaults : public ::testing::TestWithParam<PlantedFaultInfo> {
+class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
  protected:
   PlantedFaults() : results_(::testing::TempDir() + "treeline-selftest-" + std::to_string(::getpid())) {}
   ~PlantedFaults() override {
@@ -47,18 +50,20 @@ class PlantedFaults : public ::testing::TestWithParam<PlantedFaultInfo> {
   }
 
   /// nullptr if the test is to be skipped; `why` then says why.
-  std::unique_ptr<HostMachine> open(std::string& why) const {
-    TestMachine host = open_test_machine(GetParam().fault);
-    why = host.unavailable;
-    if (!host.machine) return nullptr;
-    if (const auto untestable = why_untestable(property(), host.machine->facts())) {
+  std::unique_ptr<Machine> open(std::string& why) const {
+    NamedTestMachine opened = open_named_test_machine(GetParam().machine, fault().fault);
+    why = opened.unavailable;
+    if (!opened.machine) return nullptr;
+    if (const auto untestable = why_untestable(property(), opened.machine->facts())) {
       why = *untestable;
       return nullptr;
     }
-    return std::move(host.machine);
+    return std::move(opened.machine);
   }
 
-  const Property& property() const { return *find_property(GetParam().property); }
+  const PlantedFaultInfo& fault() const { return GetParam().info; }
+
+  const Property& property() const { return *find_property(fault().property); }
 
   /// Searches, and replays what was found in a new process. "" if all came out as the table says.
   std::string what_failed(Machine& machine, uint64_t seed) const {
@@ -68,12 +73,12 @@ class PlantedFaults : public ::testing::TestWithParam<PlantedFaultInfo> {
     const Counterexample& failure = result->failures[0];
     const std::string text = report(failure, result->files[0]);
     if (failure.flaky) return text;
-    if (failure.signature->invariant != GetParam().invariant) return "another invariant: " + text;
+    if (failure.signature->invariant != fault().invariant) return "another invariant: " + text;
     const std::string shape = text_of(shape_of(failure.scenario));
-    const std::string minimum = text_of(GetParam().minimum);
+    const std::string minimum = text_of(fault().minimum);
     if (shape != minimum) return fmt::format("shrunk to {}, but the least is {}:\n{}", shape, minimum, text);
-    const std::string fault = " --runs 5 --fault " + std::string(GetParam().name);
-    const Ended replayed = treeline_command("replay " + result->files[0] + fault);
+    const Ended replayed = treeline_command(fmt::format("replay {} --runs 5 --fault {} --machine {}",
+                                                        result->files[0], fault().name, GetParam().machine));
     return replayed.code() == exit_code::kViolated ? "" : "not replayed: " + replayed.said;
   }
 
@@ -82,11 +87,11 @@ class PlantedFaults : public ::testing::TestWithParam<PlantedFaultInfo> {
     SearchOptions options;
     options.properties = {&property()};
     options.seed = seed;
-    options.fault = GetParam().name;
+    options.fault = fault().name;
     options.count = 200;
     options.time_budget = std::chrono::seconds(120);
     options.results_dir = results_;
-    options.only_invariant = GetParam().invariant;
+    options.only_invariant = fault().invariant;
     options.shrink_runs = 1'000;
     options.shrink_time = std::chrono::seconds(180);
     return options;
@@ -97,7 +102,7 @@ class PlantedFaults : public ::testing::TestWithParam<PlantedFaultInfo> {
 
 TEST_P(PlantedFaults, IsFoundShrunkToItsMinimumAndReplayed) {
   std::string why;
-  const std::unique_ptr<HostMachine> machine = open(why);
+  const std::unique_ptr<Machine> machine = open(why);
   if (!machine) GTEST_SKIP() << why;
   // Where CPUs are taken away at any time, one search may end in a quiet moment and its replay fall into a
   // noisy one; three in a row do not.
@@ -112,16 +117,21 @@ TEST_P(PlantedFaults, IsFoundShrunkToItsMinimumAndReplayed) {
   FAIL() << failed;
 }
 
-std::string name_of(const ::testing::TestParamInfo<PlantedFaultInfo>& info) {
-  std::string name(info.param.name);
+std::vector<FaultCase> every_fault(const std::string& machine) {
+  std::vector<FaultCase> cases;
+  for (const PlantedFaultInfo& info : planted_fault_table()) cases.push_back({machine, info});
+  return cases;
+}
+
+std::string name_of(const ::testing::TestParamInfo<FaultCase>& fault) {
+  std::string name(fault.param.info.name);
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Host, PlantedFaults,
-                         ::testing::ValuesIn(planted_fault_table().begin(), planted_fault_table().end()),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Host, PlantedFaults, ::testing::ValuesIn(every_fault("Host")), name_of);
+INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2, PlantedFaults,
+                         ::testing::ValuesIn(every_fault("Lab/debian-6.12/v2")), name_of);
 
 }  // namespace
-
 }  // namespace treeline::testing
