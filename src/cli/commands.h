@@ -37,6 +37,8 @@ struct MachineChoice {
 };
 /// --machine and what goes with it, for the commands that run something.
 void add_machine_options(CLI::App& command, MachineChoice& choice);
+/// The same choice as words for `treeline replay`; "" for this machine's kernel.
+std::string replay_options(const MachineChoice& choice);
 Result<std::unique_ptr<Machine>> open_machine(const MachineChoice& choice);
 Result<std::unique_ptr<HostMachine>> open_host(const MachineChoice& choice);
 Result<std::unique_ptr<LabMachine>> open_lab(const MachineChoice& choice);

@@ -16,7 +16,32 @@ Result<std::optional<PlantedFault>> fault_of(const MachineChoice& choice) {
   return fail(ErrorKind::InvalidInput, "plant the fault", choice.fault, 0, "the known ones are" + known);
 }
 
+std::string quoted(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
+}
+
 }  // namespace
+
+std::string replay_options(const MachineChoice& choice) {
+  if (choice.is_host()) return {};
+  std::string text;
+  const auto add = [&](const char* option, const std::string& value, bool given) {
+    if (given) text += fmt::format(" {} {}", option, quoted(value));
+  };
+  const LabShape& shape = choice.lab.shape;
+  add("--machine", choice.name, choice.name != "Host");
+  add("--kernel", choice.lab.kernel_path, !choice.lab.kernel_path.empty());
+  add("--modules", choice.lab.modules, !choice.lab.modules.empty());
+  add("--cmdline", shape.cmdline, !shape.cmdline.empty());
+  add("--mode", choice.mode, !choice.mode.empty());
+  add("--cpus", std::to_string(choice.cpus), choice.cpus > 0);
+  add("--numa-nodes", std::to_string(shape.numa_nodes), shape.numa_nodes > 1);
+  add("--memory-mib", std::to_string(choice.memory_mib), choice.memory_mib > 0);
+  add("--swap-mib", std::to_string(choice.swap_mib), choice.swap_mib > 0);
+  return text;
+}
 
 void add_machine_options(CLI::App& command, MachineChoice& choice) {
   command

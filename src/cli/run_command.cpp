@@ -153,7 +153,7 @@ Result<int> run(const RunChoice& choice) {
   if (!result) return tl::unexpected(result.error());
   fmt::print("\n{}", summary(*result));
   for (size_t i = 0; i < result->failures.size(); ++i) {
-    fmt::print("\n{}", report(result->failures[i], result->files[i]));
+    fmt::print("\n{}", report(result->failures[i], result->files[i], replay_options(choice.machine)));
   }
   if (was_interrupted()) fmt::print("\ninterrupted: the search did not come to its end\n");
   return exit_code_for(*result);

@@ -56,7 +56,8 @@ std::string rate_text(const Rate& rate) { return fmt::format("{} of {} runs", ra
 
 }  // namespace
 
-std::string report(const Counterexample& failure, const std::string& file) {
+std::string report(const Counterexample& failure, const std::string& file,
+                   const std::string& machine_options) {
   std::string text;
   if (failure.signature) {
     text += fmt::format(
@@ -87,7 +88,7 @@ std::string report(const Counterexample& failure, const std::string& file) {
   const std::string fault = failure.provenance && !failure.provenance->fault.empty()
                                 ? " --fault " + quoted(failure.provenance->fault)
                                 : "";
-  return text + fmt::format("\n  again: treeline replay {}{}\n", quoted(file), fault);
+  return text + fmt::format("\n  again: treeline replay {}{}{}\n", quoted(file), fault, machine_options);
 }
 
 }  // namespace treeline

@@ -74,6 +74,7 @@ Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Si
 
 /// The report of a failure: original and minimal tree with bound and observed value at the violating node,
 /// rates, whether the minimum is proven, and the command that replays it.
-std::string report(const Counterexample& failure, const std::string& file);
+std::string report(const Counterexample& failure, const std::string& file,
+                   const std::string& machine_options = {});
 
 }  // namespace treeline
