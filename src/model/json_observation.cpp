@@ -80,6 +80,7 @@ void archive_controllers(Archive& archive, MachineFacts& facts) {
 template <typename Archive>
 void archive_knobs(Archive& archive, std::set<Knob>& knobs) {
   std::vector<std::string> names;
+  names.reserve(knobs.size());
   for (const Knob knob : knobs) names.emplace_back(knob_info(knob).name);
   archive.field("knobs", names);
   if constexpr (Archive::kReads) {

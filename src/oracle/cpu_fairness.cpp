@@ -13,7 +13,7 @@ namespace treeline {
 
 namespace {
 
-constexpr int64_t kWarmUpNs = 8 * 32'000'000;
+constexpr int64_t kWarmUpNs = int64_t{8} * 32'000'000;
 constexpr double kResidual = 1.0 / 256;
 constexpr double kTaskShares = 1'024;
 

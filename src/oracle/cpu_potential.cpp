@@ -29,9 +29,8 @@ std::optional<double> used_ns(const Observation& observation, NodeId node) {
 std::optional<double> sure_cap_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
   const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
   if (!limit || !limit->quota_us) return std::nullopt;
-  const double periods =
-      std::max(static_cast<double>(observation.window_ns / (limit->period_us * 1'000)) - 1, 0.0);
-  return periods * static_cast<double>(*limit->quota_us) * 1'000;
+  const int64_t periods = std::max<int64_t>(observation.window_ns / (limit->period_us * 1'000) - 1, 0);
+  return static_cast<double>(periods) * static_cast<double>(*limit->quota_us) * 1'000;
 }
 
 }  // namespace

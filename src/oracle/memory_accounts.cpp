@@ -54,7 +54,7 @@ Holdings holdings_of(const Scenario& scenario, const Observation& observation,
     }
     sum.sure += std::min(worker.bytes_touched, unreclaimable_bytes(workload));
     sum.rss += std::max<int64_t>(worker.held_rss_bytes, 0);
-    sum.rss_error += (2 * 32 * cpus + 64) * page;
+    sum.rss_error += (64 * cpus + 64) * page;
   }
   return sum;
 }
