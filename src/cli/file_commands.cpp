@@ -98,13 +98,18 @@ int replay_file(const ReplayChoice& choice) {
   if (!machine) return report_error(machine.error());
   const Signature* signature = example->signature ? &*example->signature : nullptr;
   fmt::print("{}\n", draw(example->scenario));
-  const Result<ReplayResult> result = replay(**machine, example->scenario, signature, choice.runs);
+  const Result<ReplayResult> result = replay(**machine, example->scenario, signature, choice.runs,
+                                             example->observation ? &*example->observation : nullptr);
   if (!result) return report_error(result.error());
   const Verdict& verdict = result->rate.violated > 0 ? result->last_violated : result->last;
   fmt::print("{}\n{}: {} violated, {} held, {} inconclusive of {} runs\n",
              findings_text(verdict, example->scenario.tree),
              signature ? to_string(*signature) : "any invariant", result->rate.violated, result->held,
              result->inconclusive, result->rate.runs);
+  if ((*machine)->deterministic()) {
+    fmt::print("{} of {} observations are the same as {}, in every number\n", result->identical,
+               result->rate.runs, example->observation ? "the one in the file" : "the first");
+  }
   if (result->rate.violated > 0) return exit_code::kViolated;
   return result->held > 0 ? exit_code::kHeld : exit_code::kInconclusive;
 }

@@ -19,13 +19,17 @@ Status status_of(const Verdict& verdict, const Signature* signature, const std::
 
 }  // namespace
 
-Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature,
-                            int runs) {
+Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature, int runs,
+                            const Observation* recorded) {
   ReplayResult result;
+  std::optional<Observation> reference;
+  if (recorded) reference = *recorded;
   for (int i = 0; i < runs; ++i) {
     Result<Trial> trial = run_trial(machine, scenario);
     if (!trial) return tl::unexpected(trial.error());
     ++result.rate.runs;
+    if (!reference) reference = trial->observation;
+    if (trial->observation == *reference) ++result.identical;
     switch (status_of(trial->verdict, signature, machine.facts().mode)) {
       case Status::Violated:
         ++result.rate.violated;

@@ -66,11 +66,13 @@ struct ReplayResult {
   Rate rate;
   int inconclusive = 0;
   int held = 0;
+  int identical = 0;  ///< Observations equal to `recorded`, or to the first run's where that is nullptr.
   Verdict last_violated;
   Verdict last;
   Observation last_observation;
 };
-Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature, int runs);
+Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature, int runs,
+                            const Observation* recorded = nullptr);
 
 /// The report of a failure: original and minimal tree with bound and observed value at the violating node,
 /// rates, whether the minimum is proven, and the command that replays it.

@@ -84,5 +84,21 @@ TEST(Replay, AMachineThatCannotRunItIsAnErrorAndNoVerdict) {
   EXPECT_EQ(result.error().kind, ErrorKind::Unavailable);
 }
 
+TEST(Replay, CountsObservationsThatAreTheSame) {
+  FakeMachine machine([](const Scenario&, Observation seen, uint64_t run) {
+    seen.window_ns = run == 2 ? 1 : 0;
+    return seen;
+  });
+  const Scenario scenario = draw_scenario(*find_property("pids"), fake_constraints(), 1, 0);
+  const auto unrecorded = replay(machine, scenario, nullptr, 4);
+  ASSERT_TRUE(unrecorded);
+  EXPECT_EQ(unrecorded->identical, 3);
+  Observation other = unrecorded->last_observation;
+  other.window_ns = 5;
+  const auto recorded = replay(machine, scenario, nullptr, 4, &other);
+  ASSERT_TRUE(recorded);
+  EXPECT_EQ(recorded->identical, 0);
+}
+
 }  // namespace
 }  // namespace treeline::testing
