@@ -69,12 +69,28 @@ bool was_tried(const Observation& observation, size_t action) {
   return observation.actions[action].started_ns != ActionObservation::kNotTried;
 }
 
-bool waits_for_blocks(const Scenario& scenario, NodeId node) {
+/// A worker may sleep where nothing can be frozen, and for longer than the executor waits:
+///  - submit_bio waits in TASK_UNINTERRUPTIBLE for a throttled or slow disk;
+///  - above memory.high a task sleeps in TASK_KILLABLE on its way to user space, up to 2 s at a time
+///    (mm/memcontrol.c: mem_cgroup_handle_over_high, MEMCG_MAX_HIGH_DELAY_JIFFIES).
+bool sleeps_in_kernel(const Scenario& scenario, const Worker& worker) {
+  const auto limited_by = [&](Knob knob) {
+    const std::vector<NodeId> lineage = scenario.tree.lineage(worker.node);
+    return std::any_of(lineage.begin(), lineage.end(),
+                       [&](NodeId above) { return scenario.tree[above].limits.contains(knob); });
+  };
+  if (std::holds_alternative<IoHog>(worker.workload) || std::holds_alternative<Mixed>(worker.workload)) {
+    return true;
+  }
+  const auto* hog = std::get_if<MemoryHog>(&worker.workload);
+  const bool has_blocks = hog && hog->kind == MemoryKind::File;
+  return hog && (limited_by(Knob::MemoryHigh) || (has_blocks && limited_by(Knob::IoMax)));
+}
+
+bool any_sleeps_in_kernel(const Scenario& scenario, NodeId node) {
   const std::vector<size_t> workers = workers_in(scenario, node);
-  return std::any_of(workers.begin(), workers.end(), [&](size_t i) {
-    const Workload& workload = scenario.workers[i].workload;
-    return std::holds_alternative<IoHog>(workload) || std::holds_alternative<Mixed>(workload);
-  });
+  return std::any_of(workers.begin(), workers.end(),
+                     [&](size_t i) { return sleeps_in_kernel(scenario, scenario.workers[i]); });
 }
 
 bool any_quota(const Scenario& scenario) {
@@ -170,8 +186,7 @@ std::vector<Finding> judge_freezer_stops(const Scenario& scenario, const Observa
     const bool starved = std::any_of(workers.begin(), workers.end(), [&](size_t worker) {
       return waited_ns < turn_ns(scenario, observation, scenario.workers[worker].node);
     });
-    // submit_bio waits in TASK_UNINTERRUPTIBLE, where nothing can be frozen: for a throttled or slow disk.
-    const bool could_not = any_quota(scenario) || starved || waits_for_blocks(scenario, node);
+    const bool could_not = any_quota(scenario) || starved || any_sleeps_in_kernel(scenario, node);
     findings.push_back(
         is_true(subject(node), could_not,
                 fmt::format("{} was told to freeze and never read FROZEN", scenario.tree.path(node)),

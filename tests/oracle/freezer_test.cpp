@@ -134,6 +134,15 @@ TEST(FreezerStops, ThrottledDirectIoSleepsWhereItCannotBeFrozen) {
   EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
 }
 
+TEST(FreezerStops, TaskAboveMemoryHighSleepsWhereItCannotBeFrozen) {
+  MemoryHog hog;
+  hog.bytes = 4 << 20;
+  World world = never_frozen(hog);
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+  world.limit(kRoot, Knob::MemoryHigh, Amount{1 << 20});
+  EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
+}
+
 TEST(FreezerStops, FreezeThatWasNotTriedSaysNothing) {
   World world = never_frozen();
   world.seen.actions[0].started_ns = ActionObservation::kNotTried;
