@@ -62,6 +62,7 @@ Result<Process> Process::start(const std::vector<std::string>& command,
     moves.emplace_back(high.back().get(), to);
   }
   std::vector<char*> words;
+  words.reserve(command.size() + 1);
   for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   Process process;

@@ -130,9 +130,9 @@ Result<std::string> qemu_version() {
 
 /// The name of the snapshot: everything that it depends on.
 Result<std::string> key_of(const SnapshotOptions& options, const std::string& initramfs) {
-  const Result<std::string> version = qemu_version();
+  Result<std::string> version = qemu_version();
   if (!version) return version;
-  const Result<std::string> kernel = read_file(options.kernel.image);
+  Result<std::string> kernel = read_file(options.kernel.image);
   if (!kernel) return kernel;
   uint64_t hash = hash_of(*version, hash_of(kFormat));
   for (const std::string& word : qemu_command(options.shape, VmStart::Boot))

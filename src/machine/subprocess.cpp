@@ -104,6 +104,7 @@ Result<SubprocessResult> run_subprocess(const std::vector<std::string>& command,
   Result<Pipe> up = make_pipe();
   if (!up) return tl::unexpected(up.error());
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   ::signal(SIGPIPE, SIG_IGN);

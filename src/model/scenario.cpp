@@ -78,7 +78,7 @@ int64_t detail_of(const IoHog& hog) {
 }
 int64_t detail_of(const ForkStorm& storm) { return 6 + 2 * storm.forks; }
 int64_t detail_of(const Mixed& mixed) {
-  return 40 + digits(mixed.duty_percent) + digits(mixed.bytes) + 2 * mixed.forks;
+  return 40 + digits(mixed.duty_percent) + digits(mixed.bytes) + int64_t{2} * mixed.forks;
 }
 int64_t detail_of(const Idle&) { return 1; }
 
