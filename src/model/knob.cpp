@@ -248,7 +248,10 @@ std::optional<Illegality> why_illegal(Knob knob, const KnobValue& value) {
   return std::visit([&](const auto& typed) { return why_illegal(info, typed); }, value);
 }
 
-int64_t shares_from_weight(int64_t weight) { return (weight * 1024 + 50) / 100; }
+int64_t shares_from_weight(int64_t weight) {
+  constexpr int64_t kFarOutside = int64_t{1} << 40;  // a probe may carry any number
+  return (std::clamp(weight, -kFarOutside, kFarOutside) * 1024 + 50) / 100;
+}
 
 int64_t shares_from_nice(int64_t nice) {
   constexpr std::array<int64_t, 40> kPrioToWeight{

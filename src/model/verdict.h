@@ -42,9 +42,8 @@ struct Verdict {
 struct Signature {
   std::string invariant;
   Controller controller = Controller::Core;
-  std::string mode;  ///< MachineFacts::mode
-  auto operator<=>(const Signature&) const =
-      default;  // NOLINT(modernize-use-nullptr): a clang-tidy 14 misreading
+  std::string mode;                                    ///< MachineFacts::mode
+  auto operator<=>(const Signature&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 Signature signature_of(const Finding& finding, const std::string& mode);
 std::string to_string(const Signature& signature);

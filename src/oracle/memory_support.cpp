@@ -15,7 +15,7 @@ std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observ
 }
 
 int64_t stock_bytes(const Observation& observation) {
-  return static_cast<int64_t>(observation.machine.cpus.size()) * kChargeBatchPages *
+  return static_cast<int64_t>(observation.machine.cpus.size()) * (kChargeBatchPages + kObjectPages) *
          observation.machine.page_size;
 }
 

@@ -11,6 +11,11 @@ namespace treeline {
 /// (memcg_stock).
 inline constexpr int64_t kChargeBatchPages = 64;
 
+/// Pages that a CPU may hold on top for kernel objects, which are charged by the byte: less than one in its
+/// stock (refill_obj_stock) and less than one that was left over when that was drained
+/// (obj_cgroup::nr_charged_bytes in drain_obj_stock).
+inline constexpr int64_t kObjectPages = 2;
+
 /// memory.max of a node in whole pages; nullopt: none.
 std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation,
                                           NodeId node);

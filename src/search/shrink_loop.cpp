@@ -13,10 +13,11 @@ namespace {
 /// Passes after which a scenario that fails at `rate` would have shown with 99%. The estimate leans to the
 /// low side: half a violation and half a pass are added to what was seen (Krichevsky and Trofimov).
 int passes_for(Rate rate) {
+  constexpr int kLeast = 4;  // a smaller one may fail less often than the current one
   constexpr int kMost = 40;
   const double estimate = (rate.violated + 0.5) / (rate.runs + 1.0);
   const double passes = std::log(0.01) / std::log(1 - std::min(estimate, 0.999));
-  return std::clamp(static_cast<int>(std::ceil(passes)), 1, kMost);
+  return std::clamp(static_cast<int>(std::ceil(passes)), kLeast, kMost);
 }
 
 /// Nodes, actions, workers and limits; not the numbers in them.

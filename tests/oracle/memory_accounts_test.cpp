@@ -9,7 +9,7 @@ constexpr const char* kConservation = "memory.conservation";
 constexpr const char* kRss = "memory.rss";
 constexpr const char* kDrained = "memory.drained";
 /// MEMCG_CHARGE_BATCH pages on each of two CPUs.
-constexpr int64_t kStock = 2 * 64 * kPage;
+constexpr int64_t kStock = 2 * (64 + 2) * kPage;
 
 struct Family {
   World world;
