@@ -63,7 +63,7 @@ void add_machine_options(CLI::App& command, MachineChoice& choice) {
   command.add_option("--cmdline", choice.lab.shape.cmdline, "More words for the kernel's command line")
       ->group(kLab);
   command.add_option("--mode", choice.mode, "How cgroups are mounted: v1, v2 or hybrid")->group(kLab);
-  command.add_option("--cpus", choice.cpus, "Virtual CPUs; more than one is not deterministic")
+  command.add_option("--cpus", choice.cpus, "Virtual CPUs")
       ->check(CLI::Range(1, 64))
       ->group(kLab);
   command.add_option("--numa-nodes", choice.lab.shape.numa_nodes, "NUMA nodes")

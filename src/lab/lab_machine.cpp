@@ -34,6 +34,14 @@ Result<std::string> find_init(const std::string& wanted) {
               "keep it beside treeline, or name it in TREELINE_INIT");
 }
 
+/// Lies beside treeline-init.
+Result<std::string> find_turns_library(const std::string& init_program) {
+  const auto found = std::filesystem::path(init_program).parent_path() / "treeline-turns.so";
+  if (::access(found.c_str(), R_OK) == 0) return std::filesystem::absolute(found).string();
+  return fail(ErrorKind::Unavailable, "find the library", found.string(), errno,
+              "keep it beside treeline-init");
+}
+
 Result<void> check_shape(const LabShape& shape) {
   if (shape.mode != "v1" && shape.mode != "v2" && shape.mode != "hybrid") {
     return fail(ErrorKind::InvalidInput, "use the cgroup mode", shape.mode, 0, "write v1, v2 or hybrid");
@@ -76,10 +84,12 @@ Result<std::unique_ptr<LabMachine>> LabMachine::open(LabOptions options) {
   if (options.cache.empty()) options.cache = default_cache_folder();
   Result<std::string> init = find_init(options.init_program);
   if (!init) return tl::unexpected(init.error());
+  const Result<std::string> turns = find_turns_library(*init);
+  if (!turns) return tl::unexpected(turns.error());
   Result<KernelImage> kernel = find_kernel(options);
   if (!kernel) return tl::unexpected(kernel.error());
   Result<Snapshot> snapshot =
-      Snapshot::open({*kernel, options.shape, *init, options.cache, options.boot_limit});
+      Snapshot::open({*kernel, options.shape, *init, *turns, options.cache, options.boot_limit});
   if (!snapshot) return tl::unexpected(snapshot.error());
   auto impl = std::make_unique<Impl>(Impl{std::move(options), std::move(*kernel), std::move(*snapshot)});
   std::unique_ptr<LabMachine> machine(new LabMachine(std::move(impl)));
@@ -90,7 +100,6 @@ Result<std::unique_ptr<LabMachine>> LabMachine::open(LabOptions options) {
 /// Once for each snapshot: the result is kept beside it.
 Result<void> LabMachine::check_determinism() {
   const std::string path = snapshot_folder() + "/self-check";
-  if (impl_->options.shape.cpus > 1) return {};
   std::string result = read_file(path).value_or("");
   if (result.empty()) {
     const Result<int> equal = count_equal(self_check_scenario(), kSelfCheckClones);

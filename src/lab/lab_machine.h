@@ -39,7 +39,7 @@ class LabMachine final : public Machine {
   /// "Lab/debian-6.12/v2", "Lab/bzImage/v1/4cpus"
   std::string name() const override { return name_; }
   const MachineFacts& facts() const override;
-  /// One virtual CPU, and the self-check gave equal observations.
+  /// The self-check gave equal observations.
   bool deterministic() const override { return deterministic_; }
   /// A guest that panics, hangs or loses its QEMU is an Infrastructure error with the console's last lines.
   Result<Observation> run(const Scenario& scenario) override;

@@ -21,8 +21,9 @@ using Clock = std::chrono::steady_clock;
 constexpr int kNoProgram = 127;
 
 /// Between fork and exec: async-signal-safe calls only.
-[[noreturn]] void become(char* const* words, const std::vector<std::pair<int, int>>& descriptors,
-                         pid_t parent, const char* folder) {
+[[noreturn]] void become(char* const* words, char* const* environment,
+                         const std::vector<std::pair<int, int>>& descriptors, pid_t parent,
+                         const char* folder) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(kNoProgram);
   const int null = ::open("/dev/null", O_RDWR);
@@ -39,8 +40,17 @@ constexpr int kNoProgram = 127;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   if (folder[0] != '\0' && ::chdir(folder) != 0) ::_exit(kNoProgram);
-  ::execvp(words[0], words);
+  ::execvpe(words[0], words, environment);
   ::_exit(kNoProgram);
+}
+
+/// As exec wants it; `words` must outlive it.
+std::vector<char*> pointers_to(const std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
+  for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
 }
 
 std::string last_line(std::string text) {
@@ -51,8 +61,8 @@ std::string last_line(std::string text) {
 }  // namespace
 
 Result<Process> Process::start(const std::vector<std::string>& command,
-                               const std::vector<std::pair<int, int>>& descriptors,
-                               const std::string& folder) {
+                               const std::vector<std::pair<int, int>>& descriptors, const std::string& folder,
+                               const std::vector<std::string>& environment) {
   // Far above the numbers they get, so that no dup2 overwrites one that is still wanted.
   std::vector<Fd> high;
   std::vector<std::pair<int, int>> moves;
@@ -61,15 +71,15 @@ Result<Process> Process::start(const std::vector<std::string>& command,
     if (!high.back()) return fail(ErrorKind::Infrastructure, "duplicate a descriptor", "", errno);
     moves.emplace_back(high.back().get(), to);
   }
-  std::vector<char*> words;
-  words.reserve(command.size() + 1);
-  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
+  const std::vector<char*> words = pointers_to(command);
+  std::vector<std::string> variables = environment;
+  for (char* const* own = environ; *own; ++own) variables.emplace_back(*own);
+  const std::vector<char*> everything = pointers_to(variables);
   Process process;
   const pid_t parent = ::getpid();
   process.pid_ = ::fork();
   if (process.pid_ < 0) return fail(ErrorKind::Infrastructure, "fork for", command[0], errno);
-  if (process.pid_ == 0) become(words.data(), moves, parent, folder.c_str());
+  if (process.pid_ == 0) become(words.data(), everything.data(), moves, parent, folder.c_str());
   process.end_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid_, 0)));
   if (!process.end_) return fail(ErrorKind::Infrastructure, "watch", command[0], errno);
   return process;

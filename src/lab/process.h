@@ -18,10 +18,12 @@ using Deadline = std::chrono::steady_clock::time_point;
 class Process {
  public:
   /// Executes `command` (its first word is looked up in PATH). stdin is /dev/null; `descriptors` are pairs of
-  /// one here and its number there, all others are closed. Unavailable if the program is not there.
+  /// one here and its number there, all others are closed; `environment` ("NAME=value") comes on top of this
+  /// process's own. Unavailable if the program is not there.
   static Result<Process> start(const std::vector<std::string>& command,
                                const std::vector<std::pair<int, int>>& descriptors,
-                               const std::string& folder = {});
+                               const std::string& folder = {},
+                               const std::vector<std::string>& environment = {});
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();

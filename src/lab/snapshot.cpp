@@ -27,6 +27,12 @@ const std::string kCapabilities =
     R"({"execute":"migrate-set-capabilities","arguments":{"capabilities":[)"
     R"({"capability":"x-ignore-shared","state":true},{"capability":"events","state":true}]}})";
 
+/// A restored QEMU announces its network cards for a second, by timers of the host's clock, even if it has
+/// none. Each such timer ends the vCPU's turn at an instant of the host's (accel/tcg/tcg-accel-ops-icount.c,
+/// icount_get_limit).
+const std::string kNoAnnouncements =
+    R"({"execute":"migrate-set-parameters","arguments":{"announce-rounds":0}})";
+
 /// An outgoing "fd:" wants its descriptor by SCM_RIGHTS; a shell's redirection does the same.
 std::string save_to(const Fd& state) {
   return fmt::format(R"({{"execute":"migrate","arguments":{{"uri":"exec:cat >/proc/{}/fd/{}"}}}})",
@@ -154,6 +160,7 @@ Result<Snapshot> Snapshot::open(const SnapshotOptions& options) {
   if (!key) return tl::unexpected(key.error());
   Snapshot snapshot;
   snapshot.shape_ = options.shape;
+  snapshot.turns_library_ = options.turns_library;
   snapshot.folder_ = fmt::format("{}/snapshots/{}", options.cache, *key);
   auto files = open_snapshot_files(snapshot.folder_, options.shape.numa_nodes);
   if (!files) {
@@ -179,6 +186,7 @@ Result<Vm> Snapshot::clone(std::string_view request) const {
     return fail(ErrorKind::InvalidInput, "deliver", "the scenario", EFBIG);
   }
   VmFiles files;
+  files.preloaded = turns_library_;
   for (const Fd& fd : memory_) files.memory.push_back(fd.get());
   // A new description, since its offset is not to be shared among clones.
   const Fd state(::open(fmt::format("/proc/self/fd/{}", state_.get()).c_str(), O_RDONLY | O_CLOEXEC));
@@ -187,7 +195,8 @@ Result<Vm> Snapshot::clone(std::string_view request) const {
   Result<Vm> vm = Vm::start(shape_, VmStart::Clone, files);
   if (!vm) return vm;
   vm->post_request(request);
-  if (auto sent = vm->send({R"({"execute":"qmp_capabilities"})", kCapabilities, restore_from_state_fd()});
+  if (auto sent = vm->send(
+          {R"({"execute":"qmp_capabilities"})", kCapabilities, kNoAnnouncements, restore_from_state_fd()});
       !sent) {
     return tl::unexpected(sent.error());
   }

@@ -14,7 +14,8 @@ namespace treeline {
 struct SnapshotOptions {
   KernelImage kernel;
   LabShape shape;
-  std::string init_program;  ///< treeline-init
+  std::string init_program;   ///< treeline-init
+  std::string turns_library;  ///< treeline-turns.so, for the clones
   std::string cache;
   std::chrono::milliseconds boot_limit = std::chrono::seconds(120);
 };
@@ -37,6 +38,7 @@ class Snapshot {
 
  private:
   LabShape shape_;
+  std::string turns_library_;
   std::string folder_;
   MachineFacts facts_;
   std::vector<Fd> memory_;

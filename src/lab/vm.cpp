@@ -54,7 +54,9 @@ Result<Vm> Vm::start(const LabShape& shape, VmStart start, const VmFiles& files)
   for (size_t i = 0; i < files.memory.size(); ++i) {
     descriptors.emplace_back(files.memory[i], qemu_fd::kMemory + static_cast<int>(i));
   }
-  Result<Process> process = Process::start(qemu_command(shape, start), descriptors);
+  std::vector<std::string> environment;
+  if (!files.preloaded.empty()) environment.push_back("LD_PRELOAD=" + files.preloaded);
+  Result<Process> process = Process::start(qemu_command(shape, start), descriptors, "", environment);
   if (!process) return tl::unexpected(process.error());
   vm.process_.emplace(std::move(*process));
   vm.console_ = std::move(*console);

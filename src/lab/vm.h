@@ -20,6 +20,7 @@ struct VmFiles {
   int state = -1;
   int kernel = -1;
   int initramfs = -1;
+  std::string preloaded;  ///< A library that QEMU loads first; "": none.
 };
 
 /// One QEMU process with its mailbox, console and control socket. All of them end with it.

@@ -49,7 +49,8 @@ void print(const char* what, std::vector<double> seconds) {
 
 SnapshotOptions snapshot_options(const LabMachine& lab, const LabShape& shape, const std::string& cache) {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
-  return {lab.kernel(), shape, (self.parent_path() / "treeline-init").string(), cache};
+  const std::filesystem::path folder = self.parent_path();
+  return {lab.kernel(), shape, folder / "treeline-init", folder / "treeline-turns.so", cache};
 }
 
 void measure_boot(const LabMachine& lab, const LabShape& shape) {
