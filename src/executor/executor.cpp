@@ -271,6 +271,8 @@ class Run {
 
   void sample() {
     observation_.running_tasks = std::max(observation_.running_tasks, running_tasks());
+    observation_.outside_shares =
+        std::max(observation_.outside_shares, outside_shares(hierarchies_, options_.owner));
     const int64_t began_ns = monotonic_ns();
     std::set<Counter> wanted = kSeries;
     if (samples_++ % kPressureEvery == 0) wanted.insert(kPressure.begin(), kPressure.end());

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -107,6 +109,24 @@ int running_tasks() {
   int running = 0;
   words >> one >> five >> fifteen >> running;
   return running;
+}
+
+int64_t outside_shares(const Hierarchies& hierarchies, const std::string& owner) {
+  constexpr int64_t kUnknown = int64_t{1} << 40;
+  const Hierarchy* const hierarchy = hierarchies.find(Controller::Cpu);
+  if (!hierarchy) return 0;
+  if (hierarchy->base != hierarchy->mount) return kUnknown;
+  const bool is_v2 = hierarchy->version == CgroupVersion::V2;
+  int64_t sum = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(hierarchy->base, error)) {
+    if (!entry.is_directory(error) || entry.path().filename() == owner) continue;
+    const auto text = read_file(entry.path() / (is_v2 ? "cpu.weight" : "cpu.shares"));
+    if (!text) continue;  // it has just gone, or has no cpu controller and is one of its parent's tasks
+    const int64_t weight = std::atoll(text->c_str());
+    sum += is_v2 ? shares_from_weight(weight) : weight;
+  }
+  return sum;
 }
 
 }  // namespace treeline

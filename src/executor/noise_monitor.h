@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "cgroup/hierarchies.h"
 #include "model/observation.h"
 
 namespace treeline {
@@ -43,5 +44,10 @@ class NoiseMonitor {
 
 /// Runnable tasks on the host now: /proc/loadavg.
 int running_tasks();
+
+/// Weights, as cpu.shares, of all groups beside `owner` in the cpu controller's hierarchy: other programs',
+/// also other runs of Treeline. Where `owner` is not at the top of it, groups above compete as well, with
+/// what weight on one CPU is not known: then more than any group can have.
+int64_t outside_shares(const Hierarchies& hierarchies, const std::string& owner);
 
 }  // namespace treeline

@@ -216,6 +216,7 @@ void observation_fields(Archive& archive, Observation& observation) {
   archive.field("overhead_ns", observation.overhead_ns);
   archive.field("noise_is_realtime", observation.noise_is_realtime);
   archive.field("running_tasks", observation.running_tasks);
+  archive.field("outside_shares", observation.outside_shares);
   archive.field("nodes", observation.nodes);
   archive.field("workers", observation.workers);
   archive.field("actions", observation.actions);

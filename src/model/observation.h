@@ -141,6 +141,9 @@ struct Observation {
   int64_t overhead_ns = 0;      ///< Wall time of the run outside that window.
   bool noise_is_realtime = false;  ///< The noise monitors got SCHED_FIFO.
   int running_tasks = 0;           ///< Most runnable tasks on the host seen in the window (/proc/loadavg).
+  /// Most weight that the groups beside the tree's owner group were seen to have in the window, as
+  /// cpu.shares.
+  int64_t outside_shares = 0;
   std::vector<NodeObservation> nodes;
   std::vector<WorkerObservation> workers;
   std::vector<ActionObservation> actions;

@@ -13,9 +13,39 @@ namespace treeline {
 
 namespace {
 
-constexpr int64_t kWarmUpNs = int64_t{8} * 32'000'000;
-constexpr double kResidual = 1.0 / 256;
+constexpr int64_t kHalfLifeNs = 32'000'000;
+constexpr int kHalfLives = 8;
 constexpr double kTaskShares = 1'024;
+
+/// kernel/sched/fair.c: update_max_interval
+int64_t balance_interval_ns(const Observation& observation) {
+  return 100'000'000 * static_cast<int64_t>(observation.machine.cpus.size());
+}
+
+int64_t warm_up_ns(const Observation& observation) {
+  return kHalfLives * kHalfLifeNs + balance_interval_ns(observation);
+}
+
+int threads_at(const Scenario& scenario, NodeId node) {
+  int threads = 0;
+  for (const size_t i : workers_at(scenario, node)) {
+    threads += std::get<CpuHog>(scenario.workers[i].workload).threads;
+  }
+  return threads;
+}
+
+/// ε of a group that competes: see the header.
+double weight_error(const Scenario& scenario, NodeId node) {
+  double here = kTaskShares * threads_at(scenario, node);
+  double left = here;
+  for (const NodeId child : scenario.tree.children(node)) {
+    if (workers_in(scenario, child).empty()) continue;
+    const auto shares = static_cast<double>(shares_of(scenario.tree[child].limits));
+    here += shares / (1 + weight_error(scenario, child));
+    left += std::max(shares, kTaskShares);
+  }
+  return std::ldexp(left / here, -kHalfLives);
+}
 
 bool anything_takes_tasks_away(const Scenario& scenario) {
   if (!scenario.actions.empty()) return true;
@@ -48,12 +78,12 @@ struct Service {
   double grown() const { return last_ns - first_ns; }
 };
 
-/// CPU time between the first sample after the warm-up and the last one inside the window.
-Service service_of(const Observation& observation, NodeId node) {
+/// CPU time between the first sample at `from_ns` or later and the last one inside the window.
+Service service_of(const Observation& observation, NodeId node, int64_t from_ns) {
   Service service;
   for (const Sample& sample : observation.nodes[static_cast<size_t>(node)].series) {
     const auto usage = get(sample.counters, Counter::CpuUsageNs);
-    if (!usage || sample.at_ns < kWarmUpNs || sample.at_ns > observation.window_ns) continue;
+    if (!usage || sample.at_ns < from_ns || sample.at_ns > observation.window_ns) continue;
     if (!service.known) {
       service.first_ns = static_cast<double>(*usage);
       service.first_took_ns = static_cast<double>(sample.took_ns);
@@ -65,6 +95,29 @@ Service service_of(const Observation& observation, NodeId node) {
   return service;
 }
 
+/// Bounds of one interval: from `from_ns` to the window's end.
+struct Interval {
+  const Scenario& scenario;
+  const Observation& observation;
+  NodeId parent;
+  int64_t from_ns;
+  double quantum_ns;
+
+  Service whole() const { return service_of(observation, parent, from_ns); }
+  Service of(NodeId child) const { return service_of(observation, child, from_ns); }
+  double tolerance_ns(double share, double error) const {
+    const Service all = whole();
+    const double until_gone_ns = static_cast<double>(kHalfLifeNs) / std::log(2.0) +
+                                 static_cast<double>(balance_interval_ns(observation));
+    const double residual_ns = share * (1 - share) * error * std::min(all.grown(), until_gone_ns);
+    return 2 * quantum_ns + all.first_took_ns + all.last_took_ns + residual_ns +
+           2 * usage_rounding_ns(observation);
+  }
+  bool is_off(NodeId child, double share, double error) const {
+    return std::fabs(of(child).grown() - share * whole().grown()) > tolerance_ns(share, error);
+  }
+};
+
 }  // namespace
 
 std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observation& observation) {
@@ -75,10 +128,7 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observat
     if (cpu < 0) continue;
     std::vector<NodeId> groups;
     double total = 0;
-    double competitors = 0;
-    for (const size_t i : workers_at(scenario, parent)) {
-      competitors += std::get<CpuHog>(scenario.workers[i].workload).threads;
-    }
+    double competitors = threads_at(scenario, parent);
     // A group with the default weight has as many shares as a task.
     if (has_leaf_proxy(scenario, parent, observation.machine, Controller::Cpu)) competitors = 1;
     total += kTaskShares * competitors;
@@ -89,26 +139,35 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observat
       competitors += 1;
     }
     if (groups.empty() || competitors < 2) continue;
-    const Service whole = service_of(observation, parent);
+    double error = std::ldexp(1, -kHalfLives);  // of a leaf proxy
+    for (const NodeId child : groups) error = std::max(error, weight_error(scenario, child));
     const double quantum = std::max(static_cast<double>(observation.machine.base_slice_ns),
                                     static_cast<double>(observation.machine.tick_ns())) +
                            tick_or_gap_ns(observation, cpu);
-    const double tolerance = 2 * quantum + whole.first_took_ns + whole.last_took_ns +
-                             kResidual * whole.grown() + 2 * usage_rounding_ns(observation);
+    const int64_t warm_ns = warm_up_ns(observation);
+    const Interval interval{scenario, observation, parent, warm_ns, quantum};
+    const Interval second_half{scenario, observation, parent, (warm_ns + observation.window_ns) / 2, quantum};
+    const Service whole = interval.whole();
     for (const NodeId child : groups) {
-      const Service own = service_of(observation, child);
+      const Service own = interval.of(child);
       if (!own.known || !whole.known) continue;
       const double share = static_cast<double>(shares_of(scenario.tree[child].limits)) / total;
+      const double tolerance = interval.tolerance_ns(share, error);
       const double unweighted = std::fabs(share - 1 / competitors);
       const double effect = std::max(unweighted, share / 2) * whole.grown();
       const std::string why =
           tolerance < effect ? "" : "the window is too short, or too noisy, for the weights to show";
-      findings.push_back(equal_within(
+      Finding finding = equal_within(
           {"cpu.fairness", Controller::Cpu, child, "ms"}, own.grown() / 1e6, share * whole.grown() / 1e6,
           tolerance / 1e6,
           fmt::format("CPU time of {} with {:.1f}% of its siblings' weight, of {:.1f} ms of its parent",
                       scenario.tree.path(child), share * 100, whole.grown() / 1e6),
-          why));
+          why);
+      if (finding.status == Status::Violated && !second_half.is_off(child, share, error)) {
+        finding.status = Status::Inconclusive;
+        finding.sentence += ", which did not last";
+      }
+      findings.push_back(std::move(finding));
     }
   }
   return findings;

@@ -12,7 +12,7 @@ namespace treeline {
 /// groups by their shares; on v1 also each thread in the parent itself, 1024; on v2 its leaf proxy, which has
 /// the default weight, whatever is in it):
 ///
-///   |S_i − f_i·S| ≤ 2·q + skew + S/2^8 + rounding,     q = max(base slice, tick) + gap
+///   |S_i − f_i·S| ≤ 2·q + skew + residual + rounding,     q = max(base slice, tick) + gap
 ///
 ///  - EEVDF (Stoica and Abdel-Wahab 1995; kernel/sched/fair.c, entity_eligible): an entity's lag is at most
 ///  the
@@ -20,9 +20,14 @@ namespace treeline {
 ///    slice; the quantum a tick, and longer by the gap if one was late. Lag is measured in the parent's
 ///    service, so that what goes on above does not matter; it counts at both ends of the interval;
 ///  - skew: the counters of one sample are not read at one instant: what both samples took;
-///  - calc_group_shares weighs a group by load averages: load that its tasks left on another CPU before they
-///  were
-///    confined decays by half in 32 ms (PELT); after the warm-up of 8 half-lives less than 2^-8 is left.
+///  - calc_group_shares gives a group the part of its weight that its load on this CPU is of its load on all.
+///    Load that its tasks left on another CPU before they were confined, 1024 for each thread and each
+///    group's first weight, decays by half in 32 ms (PELT), but is looked at there only when that CPU
+///    balances: at the latest after 100 ms for each CPU (fair.c, update_max_interval). After the warm-up of 8
+///    half-lives and one such delay its weight is still less by ε = 2^-8·(load left)/(load here); that takes
+///    f·(1−f)·ε of S until it is gone, 32 ms/ln 2 and one more delay.
+///
+/// A gap that does not last is no violation: the second half of the interval must show it, too.
 /// Needs: no quota or action anywhere in the tree (they would take competitors away). Conclusive if the bound
 /// is less than what ignoring the weights (or, of equal weights, halving one) would do.
 std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observation& observation);

@@ -45,7 +45,9 @@ double share_against_outside(const Scenario& scenario, const Observation& observ
   const bool is_v2 = observation.machine.knob_context(Controller::Cpu).version == CgroupVersion::V2;
   const double owner = is_v2 ? static_cast<double>(shares_from_weight(kOwnerWeightV2)) : kOwnerSharesV1;
   const double shares = owner / static_cast<double>(std::max<int64_t>(threads, 1));
-  return shares / (shares + kTaskShares * observation.running_tasks);
+  const double outside =
+      kTaskShares * observation.running_tasks + static_cast<double>(observation.outside_shares);
+  return shares / (shares + outside);
 }
 
 double stolen_ns(const Observation& observation, const IdSet& cpus) {

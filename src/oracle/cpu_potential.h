@@ -14,7 +14,8 @@ double measured_ns(const Observation& observation);
 /// The least share of a CPU that the tree's owner group gets against what runs outside: it has the greatest
 /// weight (v1: 262144 shares, v2: a cpu.weight of 10000), of which calc_group_shares gives each CPU the part
 /// that its load is of the group's: at least one thread's. Each outside task has 1024; `running_tasks` bounds
-/// how many there are on one CPU.
+/// how many there are on one CPU. A group beside the owner has at most its own weight there, however many
+/// tasks it runs.
 double share_against_outside(const Scenario& scenario, const Observation& observation);
 
 /// CPU time that the subtree of `node` would surely have used without a limit of its own, in ns: its hogs'

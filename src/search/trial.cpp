@@ -28,6 +28,7 @@ bool is_conclusive(const Verdict& verdict, std::string_view invariant) {
 bool drowned_in_noise(const Scenario& scenario, const Trial& trial, std::span<const std::string_view> aims) {
   Observation quiet = trial.observation;
   quiet.running_tasks = 0;
+  quiet.outside_shares = 0;
   for (CpuNoise& noise : quiet.noise) noise.max_gap_ns = noise.steal_ns = 0;
   const Result<Verdict> without = judge(scenario, quiet);
   return without && std::any_of(aims.begin(), aims.end(), [&](std::string_view aim) {

@@ -90,6 +90,7 @@ TEST_F(Windows, WatchTheOutsideWorld) {
     EXPECT_GE(seen->noise[i].busy_ns + seen->noise[i].idle_ns, 0);
   }
   EXPECT_GE(seen->running_tasks, 1);
+  EXPECT_GE(seen->outside_shares, 0);
   EXPECT_EQ(seen->health.taint_before, seen->health.taint_after);
   EXPECT_EQ(seen->health.log_readable, ::access("/dev/kmsg", R_OK) == 0);
 }

@@ -141,6 +141,7 @@ Observation rich_observation() {
   observation.overhead_ns = 9'000'000;
   observation.noise_is_realtime = true;
   observation.running_tasks = 5;
+  observation.outside_shares = 2'048;
   NodeObservation node;
   node.readbacks = {{Knob::CpuMax, "cpu.cfs_quota_us", "10000", 0}, {Knob::Freeze, "freezer.state", "", 13}};
   node.before = every_counter(1);

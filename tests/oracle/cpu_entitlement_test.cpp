@@ -87,6 +87,18 @@ TEST(CpuEntitlement, OutsideLoadTakesItsShare) {
   EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
 }
 
+TEST(CpuEntitlement, AGroupBesideTheOwnerTakesItsShare) {
+  // As another run of Treeline does: it has the same weight, and half of each CPU.
+  CpuWorld world;
+  world.cap(kRoot, 18'000, 20'000);
+  world.ran_ms(world.hog(kRoot, 1), 490);
+  world.run_for_ms(1'000);
+  world.seen.outside_shares = 262'144;
+  EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
+  world.seen.outside_shares = 0;
+  EXPECT_EQ(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
+}
+
 TEST(CpuEntitlement, MoreThanItsThreadsCanUseIsNotOwed) {
   CpuWorld world = one_hog(30'000, 990);
   const Status status = world.status(kName, kRoot);

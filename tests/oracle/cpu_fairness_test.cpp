@@ -86,6 +86,28 @@ TEST(CpuFairness, WarmUpIsNotJudged) {
   EXPECT_TRUE(any(s.world, Status::Held));
 }
 
+TEST(CpuFairness, AGapThatDoesNotLastIsNoViolation) {
+  // Equal shares until 1 s, then by weight.
+  Siblings s = on_one_cpu(0, 0);
+  s.world.ran_ms(0, 500, 1'000, 250);
+  s.world.ran_ms(1, 500, 1'000, 750);
+  s.world.run_for_ms(2'000);
+  expect_none_violated(s.world);
+  EXPECT_FALSE(any(s.world, Status::Held));
+}
+
+TEST(CpuFairness, TinyWeightsBelowAGreatOneMayStillCarryOldLoad) {
+  // a's only child has 10 shares: the 1024 that it began with on another CPU count for much longer.
+  Siblings s = on_one_cpu(0, 0, 2'000, 100);
+  const NodeId tiny = s.world.add(s.a, "tiny");
+  s.world.weigh(tiny, 1);
+  s.world.scenario.workers[0].node = tiny;
+  s.world.ran_ms(0, 960);
+  s.world.ran_ms(1, 1'040);
+  s.world.run_for_ms(2'000);
+  expect_none_violated(s.world);
+}
+
 TEST(CpuFairness, AFewSlicesOfLagAreNoViolation) {
   expect_none_violated(on_one_cpu(504, 1'496).world);
   expect_none_violated(on_one_cpu(496, 1'504).world);
