@@ -21,14 +21,6 @@ tl::unexpected<Error> failed(const char* operation, const std::string& path, int
   return fail(ErrorKind::Infrastructure, operation, path, errnum, kAdvice);
 }
 
-void sweep_folder(const std::string& folder) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (is_run_group_name(name) && !owner_is_alive(name)) fs::remove_all(entry.path(), error);
-  }
-}
-
 }  // namespace
 
 Result<CacheLock> CacheLock::take(const std::string& cache) {
