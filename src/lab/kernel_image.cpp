@@ -12,7 +12,7 @@
 #include "cgroup/fd.h"
 #include "cgroup/run_group.h"
 #include "lab/cache.h"
-#include "lab/process.h"
+#include "machine/process.h"
 
 namespace treeline {
 

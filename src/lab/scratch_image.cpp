@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "cgroup/fd.h"
-#include "lab/process.h"
+#include "machine/process.h"
 
 namespace treeline {
 

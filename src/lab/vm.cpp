@@ -47,19 +47,19 @@ Result<Vm> Vm::start(const LabShape& shape, VmStart start, const VmFiles& files)
   }
   vm.control_ = Fd(ends[0]);
   const Fd theirs(ends[1]);
-  std::vector<std::pair<int, int>> descriptors{{errors->get(), 2},
-                                               {theirs.get(), qemu_fd::kControl},
-                                               {console->get(), qemu_fd::kConsole},
-                                               {mailbox->get(), qemu_fd::kMailbox}};
-  if (files.state >= 0) descriptors.emplace_back(files.state, qemu_fd::kState);
-  if (files.kernel >= 0) descriptors.emplace_back(files.kernel, qemu_fd::kKernel);
-  if (files.initramfs >= 0) descriptors.emplace_back(files.initramfs, qemu_fd::kInitramfs);
+  ProcessOptions options;
+  options.descriptors = {{errors->get(), 2},
+                         {theirs.get(), qemu_fd::kControl},
+                         {console->get(), qemu_fd::kConsole},
+                         {mailbox->get(), qemu_fd::kMailbox}};
+  if (files.state >= 0) options.descriptors.emplace_back(files.state, qemu_fd::kState);
+  if (files.kernel >= 0) options.descriptors.emplace_back(files.kernel, qemu_fd::kKernel);
+  if (files.initramfs >= 0) options.descriptors.emplace_back(files.initramfs, qemu_fd::kInitramfs);
   for (size_t i = 0; i < files.memory.size(); ++i) {
-    descriptors.emplace_back(files.memory[i], qemu_fd::kMemory + static_cast<int>(i));
+    options.descriptors.emplace_back(files.memory[i], qemu_fd::kMemory + static_cast<int>(i));
   }
-  std::vector<std::string> environment;
-  if (!files.preloaded.empty()) environment.push_back("LD_PRELOAD=" + files.preloaded);
-  Result<Process> process = Process::start(qemu_command(shape, start), descriptors, "", environment);
+  if (!files.preloaded.empty()) options.environment.push_back("LD_PRELOAD=" + files.preloaded);
+  Result<Process> process = Process::start(qemu_command(shape, start), options);
   if (!process) return tl::unexpected(process.error());
   vm.process_.emplace(std::move(*process));
   vm.console_ = std::move(*console);
