@@ -18,6 +18,9 @@ namespace fs = std::filesystem;
 constexpr const char* kAdvice = "make room there, or give another folder with --cache";
 
 tl::unexpected<Error> failed(const char* operation, const std::string& path, int errnum) {
+  if (errnum == EACCES || errnum == EPERM || errnum == EROFS) {
+    return fail(ErrorKind::Unavailable, operation, path, errnum, "give a folder of your own with --cache");
+  }
   return fail(ErrorKind::Infrastructure, operation, path, errnum, kAdvice);
 }
 
