@@ -63,25 +63,17 @@ Scenario draw(const Constraints& constraints) {
   draw_other_limits(scenario.tree, ground.target, limit, constraints);
   const std::vector<MemoryKind> kinds = draw_kinds();
   const int64_t demand = *memory_demand_gen(limit, sharers, *chance(65));
-  std::vector<int64_t> parts = *parts_of(std::max<int64_t>(demand, int64_t{4096} * sharers), sharers, 4096);
-  for (const NodeId node : ground.placement.nodes) {
-    if (scenario.tree.is_in_subtree(node, ground.target)) {
-      MemoryHog hog = *memory_hog_gen(parts.back(), kinds);
-      // What adds up to the demand must stay until the others have theirs.
-      hog.hold = hog.hold || sharers > 1;
-      scenario.workers.push_back({node, hog});
-      parts.pop_back();
-    } else {
-      const Workload small = *memory_hog_gen(*log_uniform(64 << 10, 2 * kMiB), kinds);
-      scenario.workers.push_back({node, *chance(50) ? small : Workload(Idle{})});
-    }
-  }
-  scenario.window = settled_window(constraints);
-  const std::set<Knob> menu = all_knobs_but(
-      constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryOomGroup,
-                    Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
-  scenario.tree = *with_company(scenario.tree, menu, constraints);
-  return finished(std::move(scenario), constraints);
+  const auto hog = [&](int64_t bytes) {
+    MemoryHog drawn = *memory_hog_gen(bytes, kinds);
+    // What adds up to the demand must stay until the others have theirs.
+    drawn.hold = drawn.hold || sharers > 1;
+    return drawn;
+  };
+  share_memory(scenario, ground, demand, hog, [&] {
+    const Workload small = *memory_hog_gen(*log_uniform(64 << 10, 2 * kMiB), kinds);
+    return *chance(50) ? small : Workload(Idle{});
+  });
+  return finished_memory(std::move(scenario), constraints);
 }
 
 }  // namespace

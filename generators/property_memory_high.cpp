@@ -31,19 +31,14 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree[ground.target].limits[Knob::MemoryHigh] = Amount{high};
   // Mostly far more than the limit; else below it, where nothing may be held up.
   const int64_t demand = *chance(85) ? high * *uniform<int64_t>(3, 4) + sharers * kMiB : high / 2;
-  std::vector<int64_t> parts = *parts_of(std::max<int64_t>(demand, int64_t{4096} * sharers), sharers, 4096);
-  for (const NodeId node : ground.placement.nodes) {
-    if (!scenario.tree.is_in_subtree(node, ground.target)) {
-      scenario.workers.push_back({node, Idle{}});
-      continue;
-    }
-    MemoryHog hog = *memory_hog_gen(parts.back(), {MemoryKind::Anonymous, MemoryKind::Shared});
-    hog.hold = true;
+  const auto hog = [](int64_t bytes) {
+    MemoryHog drawn = *memory_hog_gen(bytes, {MemoryKind::Anonymous, MemoryKind::Shared});
+    drawn.hold = true;
     // The stop order is seen between two chunks only, and each page may cost a sleep.
-    hog.chunk_bytes = std::min<int64_t>(hog.bytes, 4096);
-    scenario.workers.push_back({node, hog});
-    parts.pop_back();
-  }
+    drawn.chunk_bytes = std::min<int64_t>(drawn.bytes, 4096);
+    return drawn;
+  };
+  share_memory(scenario, ground, demand, hog, [] { return Idle{}; });
   scenario.window = {std::min(kWindowUs, constraints.max_window_us), true, 20'000};
   const std::set<Knob> menu =
       all_knobs_but(constraints, {Knob::MemoryMax, Knob::MemoryHigh, Knob::MemorySwapMax, Knob::CpuMax,

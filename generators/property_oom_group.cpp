@@ -48,12 +48,7 @@ Scenario draw(const Constraints& constraints) {
     const Workload small = *memory_hog_gen(*log_uniform(64 << 10, 512 << 10), {MemoryKind::Anonymous});
     scenario.workers.push_back({node, *chance(50) ? small : Workload(Idle{})});
   }
-  scenario.window = settled_window(constraints);
-  const std::set<Knob> menu = all_knobs_but(
-      constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryOomGroup,
-                    Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
-  tree = *with_company(tree, menu, constraints);
-  return finished(std::move(scenario), constraints);
+  return finished_memory(std::move(scenario), constraints);
 }
 
 }  // namespace

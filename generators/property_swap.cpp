@@ -25,23 +25,13 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree[ground.target].limits[Knob::MemoryMax] = Amount{memory};
   scenario.tree[ground.target].limits[Knob::MemorySwapMax] = Amount{swap};
   const int64_t demand = *chance(70) ? memory + swap + *log_uniform(kMiB, 2 * kMiB) : memory + swap / 2;
-  std::vector<int64_t> parts = *parts_of(std::max<int64_t>(demand, int64_t{4096} * sharers), sharers, 4096);
-  for (const NodeId node : ground.placement.nodes) {
-    if (!scenario.tree.is_in_subtree(node, ground.target)) {
-      scenario.workers.push_back({node, Idle{}});
-      continue;
-    }
-    MemoryHog hog = *memory_hog_gen(parts.back(), {MemoryKind::Anonymous, MemoryKind::Shared});
-    hog.hold = true;
-    scenario.workers.push_back({node, hog});
-    parts.pop_back();
-  }
-  scenario.window = settled_window(constraints);
-  const std::set<Knob> menu = all_knobs_but(
-      constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryOomGroup,
-                    Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
-  scenario.tree = *with_company(scenario.tree, menu, constraints);
-  return finished(std::move(scenario), constraints);
+  const auto hog = [](int64_t bytes) {
+    MemoryHog drawn = *memory_hog_gen(bytes, {MemoryKind::Anonymous, MemoryKind::Shared});
+    drawn.hold = true;
+    return drawn;
+  };
+  share_memory(scenario, ground, demand, hog, [] { return Idle{}; });
+  return finished_memory(std::move(scenario), constraints);
 }
 
 }  // namespace

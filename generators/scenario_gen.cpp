@@ -46,6 +46,30 @@ rc::Gen<Tree> with_company(const Tree& tree, const std::set<Knob>& menu, const C
   });
 }
 
+void share_memory(Scenario& scenario, const Ground& ground, int64_t demand,
+                  const std::function<Workload(int64_t)>& hog, const std::function<Workload()>& other) {
+  constexpr int64_t kLeastBytes = 4096;
+  const int sharers = static_cast<int>(ground.below.size());
+  std::vector<int64_t> parts = *parts_of(std::max(demand, kLeastBytes * sharers), sharers, kLeastBytes);
+  for (const NodeId node : ground.placement.nodes) {
+    if (!scenario.tree.is_in_subtree(node, ground.target)) {
+      scenario.workers.push_back({node, other()});
+      continue;
+    }
+    scenario.workers.push_back({node, hog(parts.back())});
+    parts.pop_back();
+  }
+}
+
+Scenario finished_memory(Scenario scenario, const Constraints& constraints) {
+  scenario.window = settled_window(constraints);
+  const std::set<Knob> menu = all_knobs_but(
+      constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryOomGroup,
+                    Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
+  scenario.tree = *with_company(scenario.tree, menu, constraints);
+  return finished(std::move(scenario), constraints);
+}
+
 std::set<Knob> all_knobs_but(const Constraints& constraints, const std::set<Knob>& without) {
   std::set<Knob> knobs;
   std::set_difference(constraints.machine.knobs.begin(), constraints.machine.knobs.end(), without.begin(),

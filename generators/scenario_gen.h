@@ -2,6 +2,8 @@
 
 #include <rapidcheck.h>
 
+#include <functional>
+
 #include "generators/constraints.h"
 #include "generators/placement.h"
 #include "generators/property.h"
@@ -46,6 +48,14 @@ rc::Gen<Ground> ground_gen(const Constraints& constraints, int max_workers, int 
 /// Limits far above what any workload of the scenario takes, on knobs of `menu` that the machine has: company
 /// that must change nothing.
 rc::Gen<Tree> with_company(const Tree& tree, const std::set<Knob>& menu, const Constraints& constraints);
+
+/// Gives each worker below the target its part of `demand` bytes, as `hog` makes one of that many, and each
+/// other place what `other` draws.
+void share_memory(Scenario& scenario, const Ground& ground, int64_t demand,
+                  const std::function<Workload(int64_t)>& hog, const std::function<Workload()>& other);
+
+/// The end of a scenario about memory that runs until settled: window, company, requirements.
+Scenario finished_memory(Scenario scenario, const Constraints& constraints);
 
 /// Every knob of the machine but those given.
 std::set<Knob> all_knobs_but(const Constraints& constraints, const std::set<Knob>& without);

@@ -63,6 +63,14 @@ bool owner_is_alive(const std::string& name) {
   return owner && owner->started != 0 && start_time(owner->pid) == owner->started;
 }
 
+void sweep_folder(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (is_run_group_name(name) && !owner_is_alive(name)) std::filesystem::remove_all(entry.path(), error);
+  }
+}
+
 Result<void> remove_run_group(const Hierarchies& hierarchies, const std::string& name) {
   if (!is_run_group_name(name)) {
     return fail(ErrorKind::InvalidInput, "remove the group", name, 0, "it is not one of Treeline's");

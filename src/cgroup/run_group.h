@@ -10,13 +10,17 @@
 
 namespace treeline {
 
-/// Name of the group (and of the scratch folder) that a process owns: "treeline-PID-STARTTIME[-TAG]", with
-/// field 22 of /proc/PID/stat, so that a reused pid is not mistaken for the owner.
+/// Name of the group (and of a file or folder while it is written) that a process owns:
+/// "treeline-PID-STARTTIME[-TAG]", with field 22 of /proc/PID/stat, so that a reused pid is not mistaken for
+/// the owner.
 std::string run_group_name(pid_t owner, const std::string& tag = {});
 
 /// Whether the process that the name tells of still lives. False for names of other forms.
 bool owner_is_alive(const std::string& name);
 bool is_run_group_name(const std::string& name);
+
+/// Removes the files and folders of dead owners in `folder`.
+void sweep_folder(const std::string& folder);
 
 /// Ends and removes one group, with all below it, in every hierarchy where it exists. Works without any
 /// state, so also for what a killed executor has left.

@@ -13,19 +13,16 @@ constexpr Controller kControllers[] = {Controller::Cpu,    Controller::Cpuacct, 
                                        Controller::Pids,   Controller::Cpuset,  Controller::Io,
                                        Controller::Freezer};
 
-std::string controllers_text(const Hierarchies* hierarchies, const MachineFacts& facts) {
+std::string controllers_text(const Hierarchies& hierarchies, const MachineFacts& facts) {
   std::string text;
   for (const Controller controller : kControllers) {
     std::string state = "not mounted; mount it, or boot with cgroup_no_v1= unset";
-    if (hierarchies) {
-      if (const Hierarchy* hierarchy = hierarchies->find(controller)) {
-        state =
-            fmt::format("{} at {}", hierarchy->version == CgroupVersion::V1 ? "v1" : "v2", hierarchy->base);
-      } else if (hierarchies->unusable().contains(controller)) {
-        state = "no: " + hierarchies->unusable().at(controller);
-      } else if (controller == Controller::Cpuacct && facts.controllers.contains(Controller::Cpu)) {
-        state = "part of cpu on v2";
-      }
+    if (const Hierarchy* hierarchy = hierarchies.find(controller)) {
+      state = fmt::format("{} at {}", hierarchy->version == CgroupVersion::V1 ? "v1" : "v2", hierarchy->base);
+    } else if (hierarchies.unusable().contains(controller)) {
+      state = "no: " + hierarchies.unusable().at(controller);
+    } else if (controller == Controller::Cpuacct && facts.controllers.contains(Controller::Cpu)) {
+      state = "part of cpu on v2";
     }
     text += fmt::format("  {:<10} {}\n", controller_name(controller), state);
   }
@@ -36,7 +33,7 @@ std::string controllers_text(const Hierarchies* hierarchies, const MachineFacts&
 int print_properties(const MachineFacts& facts) {
   int testable = 0;
   for (const Property& property : properties()) {
-    const auto why = facts.controllers.empty() ? std::optional<std::string>("no hierarchy is usable")
+    const auto why = facts.controllers.empty() ? std::optional<std::string>("the machine cannot be used")
                                                : why_untestable(property, facts);
     testable += why ? 0 : 1;
     fmt::print("  {:<16} {}\n", property.name, why ? "no: " + *why : "yes: " + std::string(property.summary));
@@ -77,21 +74,16 @@ int diagnose_lab(const MachineChoice& choice) {
 
 int diagnose(const MachineChoice& choice) {
   if (!choice.is_host()) return diagnose_lab(choice);
-  MachineFacts facts;
   Result<std::unique_ptr<HostMachine>> machine = open_host(choice);
-  const Hierarchies* hierarchies = nullptr;
-  if (machine) {
-    facts = (*machine)->facts();
-    hierarchies = &(*machine)->hierarchies();
-    fmt::print("Linux {}, cgroup {}, {} CPUs, HZ {}, {} MiB available, {} MiB swap, libcgroup {}\n",
-               facts.kernel_release, facts.mode, facts.cpus.size(), facts.hz, facts.memory_bytes >> 20,
-               facts.swap_bytes >> 20, facts.libcgroup_version);
-    fmt::print(
-        "block device below {}: {}\n", choice.host.scratch_dir,
-        facts.device.empty() ? "none; give another folder with --scratch to test io.max" : facts.device);
-  }
-  fmt::print("\ncontrollers:\n{}", controllers_text(hierarchies, facts));
-  return finish(facts, machine ? nullptr : &machine.error());
+  if (!machine) return finish({}, &machine.error());
+  const MachineFacts& facts = (*machine)->facts();
+  fmt::print("Linux {}, cgroup {}, {} CPUs, HZ {}, {} MiB available, {} MiB swap, libcgroup {}\n",
+             facts.kernel_release, facts.mode, facts.cpus.size(), facts.hz, facts.memory_bytes >> 20,
+             facts.swap_bytes >> 20, facts.libcgroup_version);
+  fmt::print("block device below {}: {}\n", choice.host.scratch_dir,
+             facts.device.empty() ? "none; give another folder with --scratch to test io.max" : facts.device);
+  fmt::print("\ncontrollers:\n{}", controllers_text((*machine)->hierarchies(), facts));
+  return finish(facts, nullptr);
 }
 
 }  // namespace

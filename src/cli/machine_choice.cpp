@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "model/planted_fault.h"
+#include "search/search.h"
 
 namespace treeline::cli {
 
@@ -14,12 +15,6 @@ Result<std::optional<PlantedFault>> fault_of(const MachineChoice& choice) {
   std::string known;
   for (const PlantedFaultInfo& info : planted_fault_table()) known += fmt::format(" {}", info.name);
   return fail(ErrorKind::InvalidInput, "plant the fault", choice.fault, 0, "the known ones are" + known);
-}
-
-std::string quoted(const std::string& word) {
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-  return text + "'";
 }
 
 }  // namespace
@@ -63,9 +58,7 @@ void add_machine_options(CLI::App& command, MachineChoice& choice) {
   command.add_option("--cmdline", choice.lab.shape.cmdline, "More words for the kernel's command line")
       ->group(kLab);
   command.add_option("--mode", choice.mode, "How cgroups are mounted: v1, v2 or hybrid")->group(kLab);
-  command.add_option("--cpus", choice.cpus, "Virtual CPUs")
-      ->check(CLI::Range(1, 64))
-      ->group(kLab);
+  command.add_option("--cpus", choice.cpus, "Virtual CPUs")->check(CLI::Range(1, 64))->group(kLab);
   command.add_option("--numa-nodes", choice.lab.shape.numa_nodes, "NUMA nodes")
       ->check(CLI::Range(1, 64))
       ->group(kLab);

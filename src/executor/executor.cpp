@@ -23,6 +23,7 @@
 #include "executor/scratch.h"
 #include "executor/worker.h"
 #include "executor/worker_process.h"
+#include "model/charge.h"
 #include "model/rules.h"
 
 namespace treeline {
@@ -440,7 +441,7 @@ class Run {
   /// Every node holds at most what stays in per-CPU stocks (mm/memcontrol.c, memcg_stock: up to 7 groups'
   /// stocks of MEMCG_CHARGE_BATCH pages a CPU).
   bool is_drained(const std::vector<Counters>& now) const {
-    const int64_t stock = static_cast<int64_t>(machine_.cpus.size()) * 64 * machine_.page_size;
+    const int64_t stock = static_cast<int64_t>(machine_.cpus.size()) * kChargeBatchPages * machine_.page_size;
     for (NodeId node = 0; node < scenario_.tree.size(); ++node) {
       const auto i = static_cast<size_t>(node);
       const auto groups = std::min<int64_t>(static_cast<int64_t>(scenario_.tree.subtree(node).size()), 7);

@@ -18,15 +18,10 @@ namespace fs = std::filesystem;
 constexpr const char* kAdvice = "make room there, or give another folder with --cache";
 
 tl::unexpected<Error> failed(const char* operation, const std::string& path, int errnum) {
-  return fail(ErrorKind::Infrastructure, operation, path, errnum, kAdvice);
-}
-
-void sweep_folder(const std::string& folder) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (is_run_group_name(name) && !owner_is_alive(name)) fs::remove_all(entry.path(), error);
+  if (errnum == EACCES || errnum == EPERM || errnum == EROFS) {
+    return fail(ErrorKind::Unavailable, operation, path, errnum, "give a folder of your own with --cache");
   }
+  return fail(ErrorKind::Infrastructure, operation, path, errnum, kAdvice);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include "cgroup/fd.h"
 #include "cgroup/run_group.h"
 #include "lab/cache.h"
-#include "lab/process.h"
+#include "machine/process.h"
 
 namespace treeline {
 
@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr auto kSearchLimit = std::chrono::seconds(60);
 constexpr auto kDownloadLimit = std::chrono::minutes(10);
+/// As Debian's packages have it, below the folder that one is unpacked in: paths relative to that folder.
+constexpr const char* kChecksums = "DEBIAN/md5sums";
 
 /// "debian-6.12" → "6.12"; "" for other names.
 std::string series_of(const std::string& name) {
@@ -70,7 +72,8 @@ Result<void> fetch(const std::string& series, const std::string& folder) {
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (entry.path().extension() != ".deb") continue;
     const std::string deb = entry.path().string();
-    if (auto unpacked = run_tool({"dpkg-deb", "-x", deb, folder}, kDownloadLimit); !unpacked) {
+    // Raw: with the package's own checksums.
+    if (auto unpacked = run_tool({"dpkg-deb", "-R", deb, folder}, kDownloadLimit); !unpacked) {
       return tl::unexpected(unpacked.error());
     }
     ::unlink(deb.c_str());
@@ -120,14 +123,15 @@ Result<KernelImage> find_debian_kernel(const std::string& name, const std::strin
   const std::string folder = fmt::format("{}/kernels/{}", cache, name);
   const Result<CacheLock> lock = CacheLock::take(cache);
   if (!lock) return tl::unexpected(lock.error());
-  if (::access(folder.c_str(), F_OK) != 0) {
+  const std::string checksums = fmt::format("{}/{}", folder, kChecksums);
+  if (::access(checksums.c_str(), F_OK) != 0) {
     Result<CacheEntry> entry = CacheEntry::begin(folder);
     if (!entry) return tl::unexpected(entry.error());
     if (Result<void> fetched = fetch(series, entry->path()); !fetched) return tl::unexpected(fetched.error());
     if (Result<void> kept = entry->keep(); !kept) return tl::unexpected(kept.error());
   }
   KernelImage kernel{name, file_in(folder + "/boot", "vmlinuz-"), folder + "/lib/modules",
-                     file_in(folder + "/boot", "config-")};
+                     file_in(folder + "/boot", "config-"), folder};
   if (auto good = check_image(kernel.image.empty() ? folder : kernel.image,
                               "the cache is damaged: remove that folder, and it is fetched again");
       !good) {
@@ -136,12 +140,21 @@ Result<KernelImage> find_debian_kernel(const std::string& name, const std::strin
   return kernel;
 }
 
+Result<void> check_package(const KernelImage& kernel) {
+  if (kernel.package.empty()) return {};
+  auto whole = run_tool({"md5sum", "--check", "--quiet", kChecksums}, kSearchLimit, kernel.package);
+  if (whole) return {};
+  return fail(ErrorKind::Infrastructure, "use the kernel in", kernel.package, 0,
+              fmt::format("the cache is damaged ({}): remove that folder, and it is fetched again",
+                          whole.error().advice));
+}
+
 Result<KernelImage> open_kernel(const std::string& path, const std::string& modules) {
   if (auto good = check_image(path, "give a bzImage or a vmlinux for x86-64"); !good) {
     return tl::unexpected(good.error());
   }
   const fs::path image = fs::absolute(path);
-  KernelImage kernel{image.filename().string(), image.string(), modules, ""};
+  KernelImage kernel{image.filename().string(), image.string(), modules, "", ""};
   const fs::path folder = image.parent_path();
   std::string release = kernel.label;
   if (const size_t dash = release.find('-'); dash != std::string::npos) release.erase(0, dash + 1);

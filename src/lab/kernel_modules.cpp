@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "cgroup/fd.h"
-#include "lab/process.h"
+#include "machine/process.h"
 
 namespace treeline {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "cgroup/fd.h"
-#include "lab/process.h"
+#include "machine/process.h"
 
 namespace treeline {
 
@@ -60,9 +60,9 @@ Result<std::string> make_scratch_image(const std::string& folder) {
                 path,
                 megabytes},
                std::chrono::seconds(30));
-  if (!made) return tl::unexpected(made.error());
   const Result<std::string> disk = read_file(path);
   ::unlink(path.c_str());
+  if (!made) return tl::unexpected(made.error());
   if (!disk) return tl::unexpected(disk.error());
   return to_chunks(*disk);
 }

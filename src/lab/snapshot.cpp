@@ -79,6 +79,8 @@ Error boot_error(Vm& vm, const SnapshotOptions& options, bool in_time) {
 
 /// Boots, waits until the guest is ready, and saves devices and memory into the entry.
 Result<void> build(const SnapshotOptions& options, const std::string& initramfs, const CacheEntry& entry) {
+  // Needed here only: a damaged kernel has another key than the good one's snapshot.
+  if (auto whole = check_package(options.kernel); !whole) return whole;
   std::vector<Fd> memory;
   VmFiles files;
   for (int node = 0; node < options.shape.numa_nodes; ++node) {

@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "lab/cache.h"
-#include "lab/process.h"
+#include "machine/process.h"
 
 namespace treeline {
 

@@ -18,6 +18,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// Between the end of QEMU's control socket and its own.
+constexpr auto kDyingLimit = std::chrono::seconds(10);
+
 int milliseconds_until(Deadline deadline, int64_t most) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
   return static_cast<int>(std::clamp<int64_t>(left, 0, most));
@@ -44,19 +47,19 @@ Result<Vm> Vm::start(const LabShape& shape, VmStart start, const VmFiles& files)
   }
   vm.control_ = Fd(ends[0]);
   const Fd theirs(ends[1]);
-  std::vector<std::pair<int, int>> descriptors{{errors->get(), 2},
-                                               {theirs.get(), qemu_fd::kControl},
-                                               {console->get(), qemu_fd::kConsole},
-                                               {mailbox->get(), qemu_fd::kMailbox}};
-  if (files.state >= 0) descriptors.emplace_back(files.state, qemu_fd::kState);
-  if (files.kernel >= 0) descriptors.emplace_back(files.kernel, qemu_fd::kKernel);
-  if (files.initramfs >= 0) descriptors.emplace_back(files.initramfs, qemu_fd::kInitramfs);
+  ProcessOptions options;
+  options.descriptors = {{errors->get(), 2},
+                         {theirs.get(), qemu_fd::kControl},
+                         {console->get(), qemu_fd::kConsole},
+                         {mailbox->get(), qemu_fd::kMailbox}};
+  if (files.state >= 0) options.descriptors.emplace_back(files.state, qemu_fd::kState);
+  if (files.kernel >= 0) options.descriptors.emplace_back(files.kernel, qemu_fd::kKernel);
+  if (files.initramfs >= 0) options.descriptors.emplace_back(files.initramfs, qemu_fd::kInitramfs);
   for (size_t i = 0; i < files.memory.size(); ++i) {
-    descriptors.emplace_back(files.memory[i], qemu_fd::kMemory + static_cast<int>(i));
+    options.descriptors.emplace_back(files.memory[i], qemu_fd::kMemory + static_cast<int>(i));
   }
-  std::vector<std::string> environment;
-  if (!files.preloaded.empty()) environment.push_back("LD_PRELOAD=" + files.preloaded);
-  Result<Process> process = Process::start(qemu_command(shape, start), descriptors, "", environment);
+  if (!files.preloaded.empty()) options.environment.push_back("LD_PRELOAD=" + files.preloaded);
+  Result<Process> process = Process::start(qemu_command(shape, start), options);
   if (!process) return tl::unexpected(process.error());
   vm.process_.emplace(std::move(*process));
   vm.console_ = std::move(*console);
@@ -80,8 +83,9 @@ Result<void> Vm::send(const std::vector<std::string>& commands) {
   std::string text;
   for (const std::string& command : commands) text += command + "\n";
   if (::send(control_.get(), text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size())) {
-    process_->wait(Clock::now() + std::chrono::seconds(1));
-    return fail(ErrorKind::Infrastructure, "talk to", kQemu, errno, how_it_ended());
+    const int errnum = errno;
+    process_->wait(Clock::now() + kDyingLimit);
+    return fail(ErrorKind::Infrastructure, "talk to", kQemu, errnum, how_it_ended());
   }
   return {};
 }
@@ -106,6 +110,7 @@ Result<void> Vm::wait_for_event(std::string_view one, std::string_view other, De
       if (line.find(one) != std::string::npos && line.find(other) != std::string::npos) return {};
     }
     if (process_->has_ended() || !control_open_) {
+      process_->wait(Clock::now() + kDyingLimit);
       return fail(ErrorKind::Infrastructure, "control", kQemu, 0, how_it_ended());
     }
     if (Clock::now() >= deadline) {

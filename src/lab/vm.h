@@ -8,8 +8,8 @@
 
 #include "lab/lab_shape.h"
 #include "lab/mailbox.h"
-#include "lab/process.h"
 #include "lab/qemu_command.h"
+#include "machine/process.h"
 
 namespace treeline {
 

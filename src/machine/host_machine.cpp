@@ -11,6 +11,7 @@
 
 #include "cgroup/run_group.h"
 #include "executor/wire.h"
+#include "machine/process.h"
 #include "machine/subprocess.h"
 #include "model/rules.h"
 
@@ -40,10 +41,7 @@ Result<std::string> find_executor(const std::string& wanted) {
 
 std::string how_it_ended(const SubprocessResult& result) {
   if (result.timed_out) return "it overran its deadline and was ended";
-  if (WIFSIGNALED(result.status)) {
-    return fmt::format("it was killed by SIG{}", sigabbrev_np(WTERMSIG(result.status)));
-  }
-  return fmt::format("it exited with {}", WEXITSTATUS(result.status));
+  return how_ended(result.status);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "model/rules.h"
 #include "oracle/finding.h"
+#include "oracle/memory_support.h"
 
 namespace treeline {
 
@@ -19,7 +20,10 @@ std::vector<Finding> judge_knob_readback(const Scenario& scenario, const Observa
       for (const KnobWrite& write : encode(knob, value, limits, context)) {
         const bool matches = next < seen.size() && seen[next].file == write.file;
         const Readback readback = matches ? seen[next++] : Readback{};
-        const bool holds = matches && readback.write_errno == 0 && readback.read == write.expected;
+        const bool is_memory = knob == Knob::MemoryMax || knob == Knob::MemorySwapMax;
+        const bool refused = is_memory && memory_limit_was_refused(scenario, observation, node);
+        const bool taken = readback.write_errno == 0 && readback.read == write.expected;
+        const bool holds = matches && (refused ? readback.write_errno != 0 : taken);
         findings.push_back(
             is_true({"knob.readback", controller, node, ""}, holds,
                     fmt::format("{} of {}: wrote \"{}\" ({}), read \"{}\", expected \"{}\"", write.file,

@@ -1,15 +1,26 @@
 #include "oracle/memory_support.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "oracle/demand.h"
 
 namespace treeline {
 
+bool memory_limit_was_refused(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const std::optional<int64_t> limit = amount(scenario.tree[node].limits, Knob::MemoryMax);
+  const bool is_v1 = observation.machine.knob_context(Controller::Memory).version == CgroupVersion::V1;
+  if (!limit || !is_v1 || baseline_bytes(observation, node) <= *limit) return false;
+  const std::vector<Readback>& seen = observation.nodes[static_cast<size_t>(node)].readbacks;
+  return std::any_of(seen.begin(), seen.end(), [](const Readback& readback) {
+    return readback.knob == Knob::MemoryMax && readback.write_errno == EBUSY;
+  });
+}
+
 std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation,
                                           NodeId node) {
   const std::optional<int64_t> limit = amount(scenario.tree[node].limits, Knob::MemoryMax);
-  if (!limit) return std::nullopt;
+  if (!limit || memory_limit_was_refused(scenario, observation, node)) return std::nullopt;
   const int64_t page = observation.machine.page_size;
   return *limit / page * page;
 }

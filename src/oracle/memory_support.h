@@ -2,21 +2,21 @@
 
 #include <optional>
 
+#include "model/charge.h"
 #include "model/observation.h"
 #include "model/scenario.h"
 
 namespace treeline {
-
-/// mm/memcontrol.c: MEMCG_CHARGE_BATCH, pages that a CPU may hold charged in advance for a group
-/// (memcg_stock).
-inline constexpr int64_t kChargeBatchPages = 64;
 
 /// Pages that a CPU may hold on top for kernel objects, which are charged by the byte: less than one in its
 /// stock (refill_obj_stock) and less than one that was left over when that was drained
 /// (obj_cgroup::nr_charged_bytes in drain_obj_stock).
 inline constexpr int64_t kObjectPages = 2;
 
-/// memory.max of a node in whole pages; nullopt: none.
+/// Whether v1 owed a refusal of memory.max, and gave it: more was charged already than the limit, which the
+/// kernel could not reclaim (mm/memcontrol.c, mem_cgroup_resize_max: EBUSY).
+bool memory_limit_was_refused(const Scenario& scenario, const Observation& observation, NodeId node);
+/// memory.max of a node in whole pages; nullopt: none, or it was refused.
 std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation,
                                           NodeId node);
 /// What every CPU together may hold in advance for one group.

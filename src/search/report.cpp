@@ -8,14 +8,6 @@ namespace treeline {
 
 namespace {
 
-std::string quoted(const std::string& word) {
-  const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+:,@%";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-  return text + "'";
-}
-
 std::string indented(const std::string& text) {
   std::string result;
   bool at_start = true;
@@ -56,6 +48,14 @@ std::string rate_text(const Rate& rate) { return fmt::format("{} of {} runs", ra
 
 }  // namespace
 
+std::string quoted(const std::string& word) {
+  const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+:,@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
+}
+
 std::string report(const Counterexample& failure, const std::string& file,
                    const std::string& machine_options) {
   std::string text;
@@ -78,7 +78,7 @@ std::string report(const Counterexample& failure, const std::string& file,
   }
   if (failure.original && !failure.flaky) {
     text += fmt::format("\n  shrunk in {} runs, {}; fails in {}:\n\n", failure.shrink_runs,
-                        failure.minimum_proven ? "every smaller candidate held or failed less surely"
+                        failure.minimum_proven ? "no smaller candidate fails as surely"
                                                : "the budget ran out before every smaller one was tried",
                         rate_text(failure.rate));
   } else {

@@ -8,11 +8,14 @@
 #include <filesystem>
 
 #include "cgroup/fd.h"
+#include "cgroup/run_group.h"
 #include "model/json.h"
 
 namespace treeline {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr const char* kAdvice = "free some space there, or give another folder with --results";
 
@@ -26,15 +29,15 @@ int write_whole(const Fd& fd, std::string_view text) {
   return 0;
 }
 
-Result<void> replace_file(const std::string& path, const std::string& text) {
-  const std::string aside = fmt::format("{}.{}.tmp", path, ::getpid());
+Result<void> replace_file(const fs::path& path, const std::string& text) {
+  const std::string aside = path.parent_path() / run_group_name(::getpid(), path.filename().string());
   const Fd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd) return fail(ErrorKind::Infrastructure, "write", path, errno, kAdvice);
+  if (!fd) return fail(ErrorKind::Infrastructure, "write", path.string(), errno, kAdvice);
   int error = write_whole(fd, text);
   if (error == 0 && std::rename(aside.c_str(), path.c_str()) != 0) error = errno;
   if (error == 0) return {};
   ::unlink(aside.c_str());
-  return fail(ErrorKind::Infrastructure, "write", path, error, kAdvice);
+  return fail(ErrorKind::Infrastructure, "write", path.string(), error, kAdvice);
 }
 
 /// FNV-1a: names need only differ.
@@ -48,11 +51,12 @@ uint64_t hash_of(std::string_view text) {
 
 Result<ResultsStore> ResultsStore::open(const std::string& folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder + "/failures", error);
+  fs::create_directories(folder + "/failures", error);
   if (error) {
     return fail(ErrorKind::InvalidInput, "make the results folder", folder, error.value(),
                 "give one that can be written to with --results");
   }
+  for (const std::string& written : {folder, folder + "/failures"}) sweep_folder(written);
   return ResultsStore(folder);
 }
 

@@ -11,7 +11,7 @@ namespace treeline {
 /// renamed, so that a reader, or a kill at any instant, finds whole ones.
 class ResultsStore {
  public:
-  /// Makes the folder. InvalidInput if it cannot be used.
+  /// Makes the folder, and removes what killed writers have left in it. InvalidInput if it cannot be used.
   static Result<ResultsStore> open(const std::string& folder);
 
   /// Before it runs: whatever happens then, the scenario can be read from disk.

@@ -74,6 +74,9 @@ struct ReplayResult {
 Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature, int runs,
                             const Observation* recorded = nullptr);
 
+/// A word as the shell wants it: quoted where it must be.
+std::string quoted(const std::string& word);
+
 /// The report of a failure: original and minimal tree with bound and observed value at the violating node,
 /// rates, whether the minimum is proven, and the command that replays it.
 std::string report(const Counterexample& failure, const std::string& file,

@@ -73,8 +73,7 @@ bool ShrinkLoop::accepts(const Scenario& candidate, const Rule& rule) {
       history.trouble = true;
     } else if (violates(trial->verdict, signature_, machine_.facts().mode)) {
       ++history.violated;
-      const bool sturdy = withstands_noise(candidate, *trial, signature_);
-      if (sturdy || !rule.sturdy) ++history.counted;
+      if (!rule.sturdy || withstands_noise(candidate, *trial, signature_)) ++history.counted;
       history.trial = std::move(*trial);
     } else {
       ++history.passed;
@@ -84,8 +83,9 @@ bool ShrinkLoop::accepts(const Scenario& candidate, const Rule& rule) {
   if (history.counted < rule.violations) return false;
   // It becomes the current one: what is smaller fails about as often as it did.
   current_rate_ = history.rate();
+  if (machine_.deterministic()) return true;
   current_is_sturdy_ = withstands_noise(candidate, *history.trial, signature_);
-  if (!machine_.deterministic()) passes_due_ = std::max(first_passes_due_, passes_for(current_rate_));
+  passes_due_ = std::max(first_passes_due_, passes_for(current_rate_));
   return true;
 }
 

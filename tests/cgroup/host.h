@@ -23,10 +23,12 @@
 /// afterwards.
 namespace treeline::testing {
 
+inline constexpr std::chrono::milliseconds kDeadline = std::chrono::seconds(20);
+
 /// Looks until `done()` or the deadline. A deadline is for a hang: no test passes or fails by the time it
 /// took.
 template <typename Predicate>
-bool poll_until(Predicate done, std::chrono::milliseconds deadline = std::chrono::seconds(20)) {
+bool poll_until(Predicate done, std::chrono::milliseconds deadline = kDeadline) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   while (!done()) {
     if (std::chrono::steady_clock::now() >= end) return false;
@@ -92,9 +94,9 @@ class Child {
   pid_t pid() const { return pid_; }
   void kill() const { ::kill(pid_, SIGKILL); }
   /// Its status as from waitpid; -1 if it lives still at the deadline.
-  int wait() {
+  int wait(std::chrono::milliseconds deadline = kDeadline) {
     int status = -1;
-    reaped_ = poll_until([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; });
+    reaped_ = poll_until([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; }, deadline);
     return reaped_ ? status : -1;
   }
 

@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <random>
 
 #include "model/error.h"
 #include "model/json.h"
+#include "tests/model/mutator.h"
 
 namespace treeline::testing {
 namespace {
@@ -109,38 +109,12 @@ TEST(ShowCommand, PointsAtTheFaultInAFile) {
   }
 }
 
-std::string mutated(std::string text, std::mt19937_64& random) {
-  const auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
-  for (size_t left = 1 + below(3); left > 0 && !text.empty(); --left) {
-    const size_t at = below(text.size());
-    switch (below(5)) {
-      case 0:
-        text[at] = static_cast<char>(below(256));
-        break;
-      case 1:
-        text.erase(at, 1 + below(20));
-        break;
-      case 2:
-        text.insert(at, text.substr(below(text.size()), 1 + below(40)));
-        break;
-      case 3:
-        text.insert(at, std::string(1 + below(30), "0123456789-[{\"}],e"[below(18)]));
-        break;
-      default:
-        text.resize(at);
-        break;
-    }
-  }
-  return text;
-}
-
 TEST(ShowCommand, AThousandMutatedFilesGiveOneClearErrorOrAreShown) {
-  std::mt19937_64 random(1);
-  const std::string text = to_json(small_scenario());
+  Mutator mutator(to_json(small_scenario()), 1);
   const TemporaryFile file("");
   int refused = 0;
   for (int i = 0; i < 1000; ++i) {
-    const std::string mutant = mutated(text, random);
+    const std::string mutant = i % 2 == 0 ? mutator.changed_bytes() : mutator.changed_structure();
     file.write(mutant);
     const Ended shown = treeline_command("show " + file.path());
     if (shown.code() == 0) continue;

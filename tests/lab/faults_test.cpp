@@ -6,6 +6,7 @@
 #include <future>
 #include <random>
 
+#include "fixtures/environment.h"
 #include "tests/lab/lab.h"
 
 /// What goes wrong around a run is an error that says what, never a verdict, and leaves nothing behind.
@@ -13,6 +14,7 @@ namespace treeline::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 namespace fs = std::filesystem;
 
@@ -29,6 +31,16 @@ class OwnCache {
   TempFolder folder_;
 };
 
+/// In the middle of a file.
+void flip_bit(const std::string& path) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  const auto middle = static_cast<std::streamoff>(fs::file_size(path) / 2);
+  file.seekg(middle);
+  const int byte = file.get();
+  file.seekp(middle);
+  file.put(static_cast<char>(byte ^ 1));
+}
+
 class LabFault : public LabTest {
  protected:
   LabOptions with_cache(const std::string& cache) const {
@@ -36,25 +48,79 @@ class LabFault : public LabTest {
     with.cache = cache;
     return with;
   }
+  /// TREELINE_KILLS: how often QEMU is killed.
+  static uint64_t kills() { return number_from("TREELINE_KILLS", 5); }
+  /// Kills this process's QEMU at an instant of the time `span` after it came up. Which one does not matter.
+  bool kill_qemu_within(std::chrono::microseconds span) {
+    const auto wait = std::chrono::microseconds(random_() % static_cast<uint64_t>(span.count()));
+    const auto kill_one = [&] {
+      const std::vector<pid_t> qemus = children_named(kQemuName);
+      return !qemus.empty() && ::kill(qemus[0], SIGKILL) == 0;
+    };
+    if (!poll_until([] { return !children_named(kQemuName).empty(); })) return false;
+    std::this_thread::sleep_for(wait);
+    return poll_until(kill_one);  // by now it may be the next one's turn
+  }
+
+ private:
+  std::mt19937_64 random_{1};
 };
 
 TEST_F(LabFault, ALostQemuIsAnInfrastructureError) {
   const Scenario scenario = one_node({}, CpuHog{1, 100, 10'000}, 60'000'000);
-  std::mt19937 random(1);
-  constexpr int kKills = 10;
-  for (int i = 0; i < kKills; ++i) {
+  for (uint64_t i = 0; i < kills(); ++i) {
     auto run = std::async(std::launch::async, [&] { return lab_->run(scenario); });
-    std::vector<pid_t> qemus;
-    ASSERT_TRUE(poll_until([&] { return !(qemus = children_named(kQemuName)).empty(); }));
-    std::this_thread::sleep_for(
-        std::chrono::microseconds(random() % 300'000));  // the instant does not matter
-    ::kill(qemus[0], SIGKILL);
+    ASSERT_TRUE(kill_qemu_within(std::chrono::milliseconds(500)));
     const auto seen = run.get();
     ASSERT_FALSE(seen);
     EXPECT_EQ(seen.error().kind, ErrorKind::Infrastructure);
     EXPECT_THAT(to_string(seen.error()), HasSubstr("SIGKILL"));
+    EXPECT_EQ(count_descriptors(), descriptors_);
   }
   EXPECT_TRUE(lab_->run(LabMachine::self_check_scenario()));
+}
+
+/// At the boot, at the saving, at the check that clones are equal.
+TEST_F(LabFault, ALostQemuWhileASnapshotIsMadeIsAnInfrastructureError) {
+  const OwnCache cache;
+  for (uint64_t i = 0; i < (kills() + 4) / 5; ++i) {
+    auto opening = std::async(std::launch::async, [&] { return LabMachine::open(with_cache(cache.path())); });
+    ASSERT_TRUE(kill_qemu_within(std::chrono::milliseconds(5'000)));
+    const auto lab = opening.get();
+    ASSERT_FALSE(lab);
+    EXPECT_EQ(lab.error().kind, ErrorKind::Infrastructure);
+    EXPECT_THAT(to_string(lab.error()), HasSubstr("SIGKILL"));
+    EXPECT_THAT(begun_in(cache.path()), IsEmpty());
+    EXPECT_EQ(count_descriptors(), descriptors_);
+  }
+  const auto lab = LabMachine::open(with_cache(cache.path()));
+  ASSERT_TRUE(lab) << to_string(lab.error());
+  EXPECT_TRUE((*lab)->run(LabMachine::self_check_scenario()));
+}
+
+/// The second waits for the first, and finds what it has built.
+TEST_F(LabFault, TwoProcessesThatWantTheSameSnapshotDoNotCollide) {
+  const OwnCache cache;
+  enum Answer { kFailed, kBuilt, kFound };
+  const auto open_and_run = [&] {
+    const auto lab = LabMachine::open(with_cache(cache.path()));
+    const bool good = lab && (*lab)->run(LabMachine::self_check_scenario());
+    ::_exit(!good ? kFailed : (*lab)->was_built() ? kBuilt : kFound);
+  };
+  Child one(open_and_run);
+  Child other(open_and_run);
+  std::vector<int> answers;
+  for (Child* child : {&one, &other}) {
+    const int status = child->wait(std::chrono::minutes(5));
+    ASSERT_TRUE(WIFEXITED(status)) << status;
+    answers.push_back(WEXITSTATUS(status));
+  }
+  EXPECT_THAT(answers, ::testing::UnorderedElementsAre(kBuilt, kFound));
+  const fs::directory_iterator kept(cache.path() + "/snapshots");
+  EXPECT_EQ(std::distance(begin(kept), end(kept)), 1) << "nothing is left of the building";
+  const auto whole = LabMachine::open(with_cache(cache.path()));
+  ASSERT_TRUE(whole) << to_string(whole.error());
+  EXPECT_FALSE((*whole)->was_built());
 }
 
 TEST_F(LabFault, QemuDiesWithItsMachine) {
@@ -119,13 +185,7 @@ TEST_F(LabFault, ADamagedSnapshotIsBuiltAgain) {
   const std::string folder = (*lab)->snapshot_folder();
   const std::vector<std::function<void()>> damages{
       [&] { fs::resize_file(folder + "/state", 1'000); },
-      [&] {
-        std::fstream memory(folder + "/ram0", std::ios::in | std::ios::out | std::ios::binary);
-        memory.seekg(1 << 20);
-        const int byte = memory.get();
-        memory.seekp(1 << 20);
-        memory.put(static_cast<char>(byte ^ 1));
-      },
+      [&] { flip_bit(folder + "/ram0"); },
       [&] { fs::remove(folder + "/manifest"); },
   };
   for (const auto& damage : damages) {
@@ -138,6 +198,36 @@ TEST_F(LabFault, ADamagedSnapshotIsBuiltAgain) {
   auto whole = LabMachine::open(with_cache(cache.path()));
   ASSERT_TRUE(whole) << to_string(whole.error());
   EXPECT_FALSE((*whole)->was_built());
+}
+
+/// Cut short behind its head, and changed by one bit: the kernel, and a module.
+TEST_F(LabFault, ADamagedKernelInTheCacheIsTold) {
+  const TempFolder cache;
+  const std::string package = cache.path() + "/kernels/" + options().kernel;
+  fs::create_directories(package);
+  fs::copy(lab_->kernel().package, package, fs::copy_options::recursive);
+  const auto kernel = find_debian_kernel(options().kernel, cache.path());
+  ASSERT_TRUE(kernel) << to_string(kernel.error());
+  std::string module;
+  for (const auto& entry : fs::recursive_directory_iterator(kernel->modules)) {
+    if (entry.path().filename().string().starts_with("null_blk.ko")) module = entry.path().string();
+  }
+  ASSERT_NE(module, "");
+  const std::vector<std::pair<std::string, std::function<void(const std::string&)>>> damages{
+      {kernel->image, [](const std::string& path) { fs::resize_file(path, fs::file_size(path) / 2); }},
+      {kernel->image, flip_bit},
+      {module, flip_bit}};
+  for (const auto& [path, damage] : damages) {
+    fs::copy_file(path, path + ".whole");
+    damage(path);
+    const auto lab = LabMachine::open(with_cache(cache.path()));
+    ASSERT_FALSE(lab);
+    EXPECT_EQ(lab.error().kind, ErrorKind::Infrastructure);
+    EXPECT_THAT(to_string(lab.error()), HasSubstr("the cache is damaged"));
+    EXPECT_THAT(begun_in(cache.path()), IsEmpty());
+    fs::rename(path + ".whole", path);
+  }
+  EXPECT_TRUE(check_package(*kernel));
 }
 
 TEST_F(LabFault, AKernelThatIsNoneIsRefused) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,9 +31,27 @@ inline std::vector<pid_t> children_named(const std::string& name) {
   return found;
 }
 
+/// How many descriptors this process has: a file in memory that is not closed is one more.
+inline size_t count_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<size_t>(std::distance(begin(all), end(all)));
+}
+
+/// What this process has begun in a cache and not removed.
+inline std::vector<std::string> begun_in(const std::string& cache) {
+  std::vector<std::string> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(cache + "/snapshots", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(run_group_name(::getpid()))) found.push_back(entry.path().string());
+  }
+  return found;
+}
+
 inline constexpr const char* kQemuName = "qemu-system-x86";
 
-/// The lab with debian-6.1 and cgroup v1, or a skip that says what is missing.
+/// The lab with debian-6.1 and cgroup v1, or a skip that says what is missing. No test leaves a process, an
+/// open file or a folder.
 class LabTest : public ::testing::Test {
  protected:
   static LabOptions options() {
@@ -45,10 +65,16 @@ class LabTest : public ::testing::Test {
     if (!opened && opened.error().kind == ErrorKind::Unavailable) GTEST_SKIP() << to_string(opened.error());
     ASSERT_TRUE(opened) << to_string(opened.error());
     lab_ = std::move(*opened);
+    descriptors_ = count_descriptors();
   }
-  void TearDown() override { EXPECT_TRUE(children_named(kQemuName).empty()); }
+  void TearDown() override {
+    EXPECT_TRUE(children_named(kQemuName).empty());
+    EXPECT_EQ(lab_ ? count_descriptors() : 0, descriptors_);
+    EXPECT_THAT(begun_in(default_cache_folder()), ::testing::IsEmpty());
+  }
 
   std::unique_ptr<LabMachine> lab_;
+  size_t descriptors_ = 0;
 };
 
 /// One node with a limit and one worker.

@@ -6,6 +6,7 @@
 #include <future>
 #include <iostream>
 
+#include "fixtures/environment.h"
 #include "generators/constraints.h"
 #include "generators/property.h"
 #include "oracle/oracle.h"
@@ -110,18 +111,16 @@ TEST_F(Lab, RunsClonesSideBySide) {
 /// TREELINE_LAB_COUNT: how many scenarios, each in two clones (the second has another beside it).
 TEST_F(Lab, GivesTheSameBytesInEveryClone) {
   ASSERT_TRUE(lab_->deterministic());
-  const char* wanted = std::getenv("TREELINE_LAB_COUNT");
-  const int count = wanted ? std::atoi(wanted) : 12;
+  const uint64_t count = number_from("TREELINE_LAB_COUNT", 12);
   std::vector<const Property*> testable;
   for (const Property& property : properties()) {
     if (!why_untestable(property, lab_->facts())) testable.push_back(&property);
   }
   ASSERT_FALSE(testable.empty());
   int equal = 0;
-  for (int i = 0; i < count; ++i) {
-    const Property& property = *testable[static_cast<size_t>(i) % testable.size()];
-    const Scenario scenario =
-        draw_scenario(property, constraints_for(lab_->facts()), 7, static_cast<uint64_t>(i));
+  for (uint64_t i = 0; i < count; ++i) {
+    const Property& property = *testable[i % testable.size()];
+    const Scenario scenario = draw_scenario(property, constraints_for(lab_->facts()), 7, i);
     const auto first = lab_->run(scenario);
     ASSERT_TRUE(first) << to_string(first.error());
     auto other = std::async(std::launch::async, [&] { return lab_->run(scenario); });

@@ -28,6 +28,19 @@ TEST(KnobReadback, EveryFileOfEveryLimitIsJudged) {
   EXPECT_EQ(world.findings(kReadback).size(), 9u);  // cpu.max and two rates are two files each
 }
 
+TEST(KnobReadback, ALimitBelowWhatIsChargedMayBeRefusedOnV1) {
+  World world;
+  world.memory_max(kRoot, 4096);
+  world.run_for_ms(10);
+  world.seen.nodes[0].readbacks[0].write_errno = EBUSY;
+  world.seen.nodes[0].readbacks[0].read = "9223372036854771712";
+  world.seen.nodes[0].before[Counter::MemoryCurrent] = 3 * 4096;
+  EXPECT_EQ(world.status(kReadback), Status::Held) << world.explain(kReadback);
+  EXPECT_TRUE(world.findings("memory.max").empty()) << "there is no limit";
+  world.seen.nodes[0].before[Counter::MemoryCurrent] = 4096;
+  EXPECT_EQ(world.status(kReadback), Status::Violated) << world.explain(kReadback);
+}
+
 TEST(KnobReadback, ExpectsWhatTheKernelGivesBack) {
   World world;
   world.limit(kRoot, Knob::CpuWeight, Amount{50});

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "fixtures/environment.h"
 #include "fixtures/test_machine.h"
 #include "search/search.h"
 #include "tests/cli/command.h"
@@ -24,10 +25,7 @@ void PrintTo(const FaultCase& fault, std::ostream* out) { *out << fault.machine 
 
 namespace {
 
-uint64_t seed() {
-  const char* text = std::getenv("TREELINE_SEED");
-  return text ? std::strtoull(text, nullptr, 10) : 1;
-}
+uint64_t seed() { return number_from("TREELINE_SEED", 1); }
 
 /// nodes, actions, workers, limits: what the table makes a claim of.
 Size shape_of(const Scenario& scenario) {

@@ -1,4 +1,4 @@
-#include "lab/process.h"
+#include "machine/process.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -18,14 +18,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kNoProgram = 127;
-
 /// Between fork and exec: async-signal-safe calls only.
 [[noreturn]] void become(char* const* words, char* const* environment,
                          const std::vector<std::pair<int, int>>& descriptors, pid_t parent,
-                         const char* folder) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(kNoProgram);
+                         const ProcessOptions& options) {
+  if (options.dies_with_starter) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(kNoProgram);
+  }
   const int null = ::open("/dev/null", O_RDWR);
   ::dup2(null, 0);
   ::dup2(null, 1);
@@ -39,7 +39,7 @@ constexpr int kNoProgram = 127;
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (folder[0] != '\0' && ::chdir(folder) != 0) ::_exit(kNoProgram);
+  if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) ::_exit(kNoProgram);
   ::execvpe(words[0], words, environment);
   ::_exit(kNoProgram);
 }
@@ -60,26 +60,24 @@ std::string last_line(std::string text) {
 
 }  // namespace
 
-Result<Process> Process::start(const std::vector<std::string>& command,
-                               const std::vector<std::pair<int, int>>& descriptors, const std::string& folder,
-                               const std::vector<std::string>& environment) {
+Result<Process> Process::start(const std::vector<std::string>& command, const ProcessOptions& options) {
   // Far above the numbers they get, so that no dup2 overwrites one that is still wanted.
   std::vector<Fd> high;
   std::vector<std::pair<int, int>> moves;
-  for (const auto& [from, to] : descriptors) {
+  for (const auto& [from, to] : options.descriptors) {
     high.emplace_back(::fcntl(from, F_DUPFD_CLOEXEC, 200));
     if (!high.back()) return fail(ErrorKind::Infrastructure, "duplicate a descriptor", "", errno);
     moves.emplace_back(high.back().get(), to);
   }
   const std::vector<char*> words = pointers_to(command);
-  std::vector<std::string> variables = environment;
+  std::vector<std::string> variables = options.environment;
   for (char* const* own = environ; *own; ++own) variables.emplace_back(*own);
   const std::vector<char*> everything = pointers_to(variables);
   Process process;
   const pid_t parent = ::getpid();
   process.pid_ = ::fork();
   if (process.pid_ < 0) return fail(ErrorKind::Infrastructure, "fork for", command[0], errno);
-  if (process.pid_ == 0) become(words.data(), everything.data(), moves, parent, folder.c_str());
+  if (process.pid_ == 0) become(words.data(), everything.data(), moves, parent, options);
   process.end_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid_, 0)));
   if (!process.end_) return fail(ErrorKind::Infrastructure, "watch", command[0], errno);
   return process;
@@ -125,7 +123,9 @@ Result<std::string> run_tool(const std::vector<std::string>& command, std::chron
   if (!output) return tl::unexpected(output.error());
   Result<Fd> errors = make_memory_file("stderr");
   if (!errors) return tl::unexpected(errors.error());
-  Result<Process> process = Process::start(command, {{output->get(), 1}, {errors->get(), 2}}, folder);
+  Result<Process> process = Process::start(
+      command,
+      {.descriptors = {{output->get(), 1}, {errors->get(), 2}}, .folder = folder, .environment = {}});
   if (!process) return tl::unexpected(process.error());
   if (!process->wait(Clock::now() + limit)) {
     return fail(ErrorKind::Infrastructure, "run", command[0], ETIMEDOUT, "it overran its deadline");

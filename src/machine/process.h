@@ -14,16 +14,23 @@ namespace treeline {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-/// A child process that dies with its handle, and with the thread that started it.
+/// The exit code of a child that could not execute its program.
+inline constexpr int kNoProgram = 127;
+
+struct ProcessOptions {
+  std::vector<std::pair<int, int>> descriptors;  ///< One here and its number there; all others are closed.
+  std::string folder;                            ///< It starts there; "": where this process is.
+  std::vector<std::string> environment;          ///< "NAME=value", on top of this process's own.
+  /// With the thread that started it. Else it has to notice by itself that it is alone.
+  bool dies_with_starter = true;
+};
+
+/// A child process that dies with its handle.
 class Process {
  public:
-  /// Executes `command` (its first word is looked up in PATH). stdin is /dev/null; `descriptors` are pairs of
-  /// one here and its number there, all others are closed; `environment` ("NAME=value") comes on top of this
-  /// process's own. Unavailable if the program is not there.
-  static Result<Process> start(const std::vector<std::string>& command,
-                               const std::vector<std::pair<int, int>>& descriptors,
-                               const std::string& folder = {},
-                               const std::vector<std::string>& environment = {});
+  /// Executes `command` (its first word is looked up in PATH). stdin, stdout and stderr are /dev/null unless
+  /// they are given. A program that is not there ends with kNoProgram.
+  static Result<Process> start(const std::vector<std::string>& command, const ProcessOptions& options);
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();
