@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -128,6 +129,23 @@ TEST(ShowCommand, AThousandMutatedFilesGiveOneClearErrorOrAreShown) {
   EXPECT_GT(refused, 500);
 }
 
+TEST(ReplayCommand, GoesToTheMachineThatTheFileNames) {
+  Counterexample example;
+  example.scenario = small_scenario();
+  example.machine = "Lab/no-such-kernel/v2";
+  const TemporaryFile file(to_json(example, 2));
+  const Ended ended = treeline_command("replay " + file.path());
+  EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << ended.said;
+  EXPECT_THAT(ended.said, HasSubstr("on Lab/no-such-kernel/v2, as the file says"));
+  EXPECT_THAT(ended.said, HasSubstr("--kernel"));
+}
+
+TEST(ReplayCommand, GoesToTheHostIfTheFileNamesNone) {
+  const TemporaryFile file(to_json(small_scenario(), 2));
+  const Ended ended = treeline_command("replay " + file.path());
+  EXPECT_THAT(ended.said, HasSubstr("on Host, since the file names no machine"));
+}
+
 TEST(DoctorCommand, SaysOfEveryPropertyWhetherItCanBeTested) {
   const Ended ended = treeline_command("doctor");
   EXPECT_TRUE(ended.code() == 0 || ended.code() == exit_code::kUnavailable) << ended.said;
@@ -145,14 +163,19 @@ TEST(DoctorCommand, DocumentsEveryKnob) {
   }
 }
 
-TEST(RunCommand, WithoutRootSaysWhatIsMissing) {
+/// tests/lab/without_root_test.cpp is where it is there.
+TEST(RunCommand, WithoutRootAndWithoutQemuSaysWhatIsMissing) {
   const bool is_root = ::geteuid() == 0;
-  const Ended ended = treeline_command("run --count 1 --results /tmp/treeline-nobody-$$",
-                                       is_root ? "setpriv --reuid 65534 --regid 65534 --clear-groups" : "");
+  const Ended ended =
+      treeline_command("run --count 1 --results /tmp/treeline-nobody-$$",
+                       std::string(is_root ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "") +
+                           "env PATH=/nonexistent TREELINE_CACHE=/tmp/treeline-nobody-$$");
   if (ended.said.find("setpriv") != std::string::npos) GTEST_SKIP() << ended.said;
   if (!is_root && ended.code() == 0) GTEST_SKIP() << "this user may make groups";
   EXPECT_EQ(ended.code(), exit_code::kUnavailable) << ended.said;
   EXPECT_THAT(ended.said, HasSubstr("root"));
+  EXPECT_THAT(ended.said, HasSubstr("nor can the lab serve"));
+  EXPECT_EQ(std::count(ended.said.begin(), ended.said.end(), '\n'), 1) << ended.said;
   EXPECT_THAT(ended.said, Not(HasSubstr("terminate called")));
 }
 
