@@ -28,8 +28,10 @@ struct MachineChoice {
   std::string name = "Host";  ///< Or "Lab/debian-6.12/v2": what Machine::name() says.
   HostOptions host;
   LabOptions lab;
-  std::string mode;  ///< These two override what the name says.
+  std::string mode;  ///< These, where given, override what the name says.
+  std::string cmdline;
   int cpus = 0;
+  int numa_nodes = 0;
   int64_t memory_mib = 0;
   int64_t swap_mib = 0;
   std::string fault;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "lab/lab_name.h"
 #include "model/planted_fault.h"
 #include "search/search.h"
 
@@ -25,14 +26,13 @@ std::string replay_options(const MachineChoice& choice) {
   const auto add = [&](const char* option, const std::string& value, bool given) {
     if (given) text += fmt::format(" {} {}", option, quoted(value));
   };
-  const LabShape& shape = choice.lab.shape;
   add("--machine", choice.name, choice.name != "Host");
   add("--kernel", choice.lab.kernel_path, !choice.lab.kernel_path.empty());
   add("--modules", choice.lab.modules, !choice.lab.modules.empty());
-  add("--cmdline", shape.cmdline, !shape.cmdline.empty());
+  add("--cmdline", choice.cmdline, !choice.cmdline.empty());
   add("--mode", choice.mode, !choice.mode.empty());
   add("--cpus", std::to_string(choice.cpus), choice.cpus > 0);
-  add("--numa-nodes", std::to_string(shape.numa_nodes), shape.numa_nodes > 1);
+  add("--numa-nodes", std::to_string(choice.numa_nodes), choice.numa_nodes > 0);
   add("--memory-mib", std::to_string(choice.memory_mib), choice.memory_mib > 0);
   add("--swap-mib", std::to_string(choice.swap_mib), choice.swap_mib > 0);
   return text;
@@ -41,7 +41,8 @@ std::string replay_options(const MachineChoice& choice) {
 void add_machine_options(CLI::App& command, MachineChoice& choice) {
   command
       .add_option("--machine,-m", choice.name,
-                  "Host, or Lab/KERNEL/MODE: debian-6.1 or debian-6.12, v1, v2 or hybrid")
+                  fmt::format("Host, or {}; KERNEL is debian-6.1 or debian-6.12, MODE v1, v2 or hybrid",
+                              kLabNameForm))
       ->capture_default_str();
   command.add_option("--fault", choice.fault, "Play a planted fault: shows that the suite can fail");
   constexpr const char* kHost = "This machine's kernel";
@@ -55,13 +56,10 @@ void add_machine_options(CLI::App& command, MachineChoice& choice) {
   constexpr const char* kLab = "The lab";
   command.add_option("--kernel", choice.lab.kernel_path, "A bzImage or vmlinux of your own")->group(kLab);
   command.add_option("--modules", choice.lab.modules, "Folder that holds its modules")->group(kLab);
-  command.add_option("--cmdline", choice.lab.shape.cmdline, "More words for the kernel's command line")
-      ->group(kLab);
+  command.add_option("--cmdline", choice.cmdline, "More words for the kernel's command line")->group(kLab);
   command.add_option("--mode", choice.mode, "How cgroups are mounted: v1, v2 or hybrid")->group(kLab);
   command.add_option("--cpus", choice.cpus, "Virtual CPUs")->check(CLI::Range(1, 64))->group(kLab);
-  command.add_option("--numa-nodes", choice.lab.shape.numa_nodes, "NUMA nodes")
-      ->check(CLI::Range(1, 64))
-      ->group(kLab);
+  command.add_option("--numa-nodes", choice.numa_nodes, "NUMA nodes")->check(CLI::Range(1, 64))->group(kLab);
   command.add_option("--memory-mib", choice.memory_mib, "Memory of the guest (default 512)")
       ->check(CLI::Range(128, 1 << 18))
       ->group(kLab);
@@ -91,13 +89,14 @@ Result<std::unique_ptr<LabMachine>> open_lab(const MachineChoice& choice) {
     const Result<LabOptions> named = lab_options_from_name(choice.name);
     if (!named) return tl::unexpected(named.error());
     options.kernel = named->kernel;
-    options.shape.mode = named->shape.mode;
-    options.shape.cpus = named->shape.cpus;
+    options.shape = named->shape;
   }
+  if (!choice.cmdline.empty()) options.shape.cmdline = choice.cmdline;
+  if (choice.numa_nodes > 0) options.shape.numa_nodes = choice.numa_nodes;
   if (!choice.mode.empty()) options.shape.mode = choice.mode;
   if (choice.cpus > 0) options.shape.cpus = choice.cpus;
   if (choice.memory_mib > 0) options.shape.memory_bytes = choice.memory_mib << 20;
-  options.shape.swap_bytes = choice.swap_mib << 20;
+  if (choice.swap_mib > 0) options.shape.swap_bytes = choice.swap_mib << 20;
   return LabMachine::open(std::move(options));
 }
 

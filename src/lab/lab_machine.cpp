@@ -5,11 +5,11 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <sstream>
 
 #include "cgroup/fd.h"
 #include "executor/wire.h"
 #include "lab/cache.h"
+#include "lab/lab_name.h"
 #include "lab/snapshot.h"
 #include "model/json.h"
 #include "model/rules.h"
@@ -45,17 +45,6 @@ Result<std::string> find_turns_library(const std::string& init_program) {
               "keep it beside treeline-init");
 }
 
-Result<void> check_shape(const LabShape& shape) {
-  if (shape.mode != "v1" && shape.mode != "v2" && shape.mode != "hybrid") {
-    return fail(ErrorKind::InvalidInput, "use the cgroup mode", shape.mode, 0, "write v1, v2 or hybrid");
-  }
-  if (shape.cpus < 1 || shape.cpus > 64 || shape.numa_nodes < 1 || shape.numa_nodes > shape.cpus) {
-    return fail(ErrorKind::InvalidInput, "use the number of CPUs", std::to_string(shape.cpus), 0,
-                "give 1 to 64, and at most as many NUMA nodes");
-  }
-  return {};
-}
-
 Result<KernelImage> find_kernel(const LabOptions& options) {
   if (!options.kernel_path.empty()) return open_kernel(options.kernel_path, options.modules);
   return find_debian_kernel(options.kernel, options.cache);
@@ -76,9 +65,7 @@ struct LabMachine::Impl {
 };
 
 LabMachine::LabMachine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
-  const LabShape& shape = impl_->options.shape;
-  name_ = fmt::format("Lab/{}/{}", impl_->kernel.label, shape.mode);
-  if (shape.cpus > 1) name_ += fmt::format("/{}cpus", shape.cpus);
+  name_ = lab_name(impl_->kernel.label, impl_->options.shape);
 }
 LabMachine::~LabMachine() = default;
 
@@ -171,21 +158,6 @@ Scenario LabMachine::self_check_scenario() {
   scenario.workers = {{1, CpuHog{2, 50, 10'000}}, {1, ForkStorm{3}}};
   scenario.window.length_us = 100'000;
   return scenario;
-}
-
-Result<LabOptions> lab_options_from_name(const std::string& name) {
-  std::vector<std::string> parts;
-  std::istringstream words(name);
-  for (std::string word; std::getline(words, word, '/');) parts.push_back(word);
-  if (parts.size() < 2 || parts.size() > 4 || parts[0] != "Lab") {
-    return fail(ErrorKind::InvalidInput, "find the machine", name, 0,
-                "write Host, or Lab/KERNEL/MODE like Lab/debian-6.12/v2, with /4cpus for more than one");
-  }
-  LabOptions options;
-  options.kernel = parts[1];
-  if (parts.size() > 2) options.shape.mode = parts[2];
-  if (parts.size() > 3) options.shape.cpus = std::atoi(parts[3].c_str());
-  return options;
 }
 
 }  // namespace treeline

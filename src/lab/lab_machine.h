@@ -36,7 +36,7 @@ class LabMachine final : public Machine {
   static Result<std::unique_ptr<LabMachine>> open(LabOptions options);
   ~LabMachine() override;
 
-  /// "Lab/debian-6.12/v2", "Lab/bzImage/v1/4cpus"
+  /// "Lab/debian-6.12/v2", "Lab/bzImage/v1/4cpus": lab/lab_name.h
   std::string name() const override { return name_; }
   const MachineFacts& facts() const override;
   /// The self-check gave equal observations.
@@ -63,8 +63,5 @@ class LabMachine final : public Machine {
   std::string name_;
   bool deterministic_ = false;
 };
-
-/// "Lab/debian-6.12/v2" as options. InvalidInput if it is no such name.
-Result<LabOptions> lab_options_from_name(const std::string& name);
 
 }  // namespace treeline

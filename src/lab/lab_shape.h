@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "model/error.h"
+
 namespace treeline {
 
 /// The virtual machine, and how its cgroups are mounted.
@@ -15,5 +17,8 @@ struct LabShape {
   std::string cmdline;     ///< More words for the kernel's command line.
   bool operator==(const LabShape&) const = default;
 };
+
+/// InvalidInput, with what is out of range.
+Result<void> check_shape(const LabShape& shape);
 
 }  // namespace treeline

@@ -10,7 +10,7 @@
 
 #include "generators/constraints.h"
 #include "generators/property.h"
-#include "lab/lab_machine.h"
+#include "lab/lab_name.h"
 #include "lab/snapshot.h"
 #include "model/json.h"
 

@@ -128,6 +128,15 @@ std::vector<FaultCase> every_fault(const std::string& machine) {
   return cases;
 }
 
+/// The faults that are searched for by one of these properties.
+std::vector<FaultCase> faults_of(const std::string& machine, std::span<const std::string_view> properties) {
+  std::vector<FaultCase> cases = every_fault(machine);
+  std::erase_if(cases, [&](const FaultCase& fault) {
+    return std::find(properties.begin(), properties.end(), fault.info.property) == properties.end();
+  });
+  return cases;
+}
+
 std::string name_of(const ::testing::TestParamInfo<FaultCase>& fault) {
   std::string name(fault.param.info.name);
   std::replace(name.begin(), name.end(), '-', '_');
@@ -137,6 +146,8 @@ std::string name_of(const ::testing::TestParamInfo<FaultCase>& fault) {
 INSTANTIATE_TEST_SUITE_P(Host, PlantedFaults, ::testing::ValuesIn(every_fault("Host")), name_of);
 INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2, PlantedFaults,
                          ::testing::ValuesIn(every_fault("Lab/debian-6.12/v2")), name_of);
+INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2_2cpus_64MiB_swap, PlantedFaults,
+                         ::testing::ValuesIn(faults_of(kLargerLabMachine, kNeedLargerMachine)), name_of);
 
 }  // namespace
 }  // namespace treeline::testing
