@@ -2,13 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include <chrono>
 #include <future>
-#include <iostream>
 
-#include "fixtures/environment.h"
-#include "generators/constraints.h"
-#include "generators/property.h"
 #include "oracle/oracle.h"
 #include "tests/lab/lab.h"
 
@@ -105,45 +100,6 @@ TEST_F(Lab, RunsClonesSideBySide) {
     const auto seen = other.get();
     ASSERT_TRUE(seen) << to_string(seen.error());
     EXPECT_EQ(to_json(*seen), to_json(*alone));
-  }
-}
-
-/// TREELINE_LAB_COUNT: how many scenarios, each in two clones (the second has another beside it).
-TEST_F(Lab, GivesTheSameBytesInEveryClone) {
-  ASSERT_TRUE(lab_->deterministic());
-  const uint64_t count = number_from("TREELINE_LAB_COUNT", 12);
-  std::vector<const Property*> testable;
-  for (const Property& property : properties()) {
-    if (!why_untestable(property, lab_->facts())) testable.push_back(&property);
-  }
-  ASSERT_FALSE(testable.empty());
-  int equal = 0;
-  for (uint64_t i = 0; i < count; ++i) {
-    const Property& property = *testable[i % testable.size()];
-    const Scenario scenario = draw_scenario(property, constraints_for(lab_->facts()), 7, i);
-    const auto first = lab_->run(scenario);
-    ASSERT_TRUE(first) << to_string(first.error());
-    auto other = std::async(std::launch::async, [&] { return lab_->run(scenario); });
-    const auto second = lab_->run(scenario);
-    ASSERT_TRUE(second) << to_string(second.error());
-    const auto third = other.get();
-    ASSERT_TRUE(third) << to_string(third.error());
-    const std::string text = to_json(*first);
-    const bool same = to_json(*second) == text && to_json(*third) == text;
-    EXPECT_TRUE(same) << property.name << " #" << i << ": " << to_json(scenario);
-    equal += same ? 1 : 0;
-  }
-  std::cout << equal << " of " << count << " scenarios byte-identical in 3 clones, 2 of them side by side\n";
-}
-
-TEST(LabName, IsReadLikeAPath) {
-  const auto options = lab_options_from_name("Lab/debian-6.1/hybrid/4cpus");
-  ASSERT_TRUE(options);
-  EXPECT_EQ(options->kernel, "debian-6.1");
-  EXPECT_EQ(options->shape.mode, "hybrid");
-  EXPECT_EQ(options->shape.cpus, 4);
-  for (const char* wrong : {"", "Host", "Lab", "Lab/a/b/c/d"}) {
-    EXPECT_EQ(lab_options_from_name(wrong).error().kind, ErrorKind::InvalidInput) << wrong;
   }
 }
 

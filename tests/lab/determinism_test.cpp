@@ -1,0 +1,69 @@
+#include <gtest/gtest.h>
+
+#include <future>
+#include <iostream>
+
+#include "fixtures/environment.h"
+#include "fixtures/test_machine.h"
+#include "generators/constraints.h"
+#include "generators/property.h"
+#include "model/json.h"
+
+namespace treeline::testing {
+namespace {
+
+/// What is observed is a function of kernel, image and scenario, on every machine of the lab that claims so.
+/// TREELINE_LAB_COUNT: how many scenarios, each in three clones, two of them side by side.
+class LabDeterminism : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    NamedTestMachine opened = open_named_test_machine(GetParam());
+    if (!opened.machine) GTEST_SKIP() << opened.unavailable;
+    machine_ = std::move(opened.machine);
+    for (const Property& property : properties()) {
+      if (!why_untestable(property, machine_->facts())) testable_.push_back(&property);
+    }
+  }
+
+  const Property& property(uint64_t index) const { return *testable_[index % testable_.size()]; }
+
+  std::string observe(const Scenario& scenario) {
+    const auto seen = machine_->run(scenario);
+    return seen ? to_json(*seen) : to_string(seen.error());
+  }
+
+  std::unique_ptr<Machine> machine_;
+  std::vector<const Property*> testable_;
+};
+
+TEST_P(LabDeterminism, GivesTheSameBytesInEveryClone) {
+  ASSERT_TRUE(machine_->deterministic());
+  ASSERT_FALSE(testable_.empty());
+  const uint64_t count = number_from("TREELINE_LAB_COUNT", 6);
+  int equal = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    const Scenario scenario = draw_scenario(property(i), constraints_for(machine_->facts()), 7, i);
+    const auto first = machine_->run(scenario);
+    ASSERT_TRUE(first) << to_string(first.error());
+    auto other = std::async(std::launch::async, [&] { return observe(scenario); });
+    const bool same_alone = observe(scenario) == to_json(*first);
+    const bool same = other.get() == to_json(*first) && same_alone;
+    EXPECT_TRUE(same) << property(i).name << " #" << i << ": " << to_json(scenario);
+    equal += same ? 1 : 0;
+  }
+  std::cout << GetParam() << ": " << equal << " of " << count
+            << " scenarios byte-identical in 3 clones, 2 of them side by side\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(StockKernels, LabDeterminism,
+                         ::testing::Values("Lab/debian-6.1/v1", "Lab/debian-6.1/v2", "Lab/debian-6.12/v2",
+                                           "Lab/debian-6.12/v2/2cpus", "Lab/debian-6.12/v2/4cpus",
+                                           "Lab/debian-6.12/v2/8cpus"),
+                         [](const ::testing::TestParamInfo<const char*>& machine) {
+                           std::string name(machine.param);
+                           for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace treeline::testing
