@@ -20,6 +20,7 @@ constexpr std::array<Knob, 1> kPidsMax{Knob::PidsMax};
 constexpr std::array<Knob, 1> kIoMax{Knob::IoMax};
 constexpr std::array<Knob, 1> kFreeze{Knob::Freeze};
 
+constexpr std::array<Knob, 2> kPartition{Knob::CpusetCpus, Knob::CpusetPartition};
 constexpr std::array<Knob, 1> kMemoryHigh{Knob::MemoryHigh};
 constexpr std::array<Knob, 2> kOomGroup{Knob::MemoryMax, Knob::MemoryOomGroup};
 constexpr std::array<Knob, 2> kSwap{Knob::MemoryMax, Knob::MemorySwapMax};
@@ -38,6 +39,7 @@ constexpr std::array<std::string_view, 1> kMemoryHighAims{"memory.high"};
 constexpr std::array<std::string_view, 1> kOomGroupAims{"memory.oom_group"};
 constexpr std::array<std::string_view, 1> kSwapAims{"memory.swap_max"};
 constexpr std::array<std::string_view, 1> kHierarchyAims{"cgroup.hierarchy"};
+constexpr std::array<std::string_view, 1> kPartitionAims{"cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kKillAims{"cgroup.kill"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
@@ -46,7 +48,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 15;
+constexpr size_t kCount = 16;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -79,6 +81,9 @@ const std::array<Entry, kCount>& entries() {
       {{"hierarchy", "A group is refused iff cgroup.max.depth or cgroup.max.descendants is reached",
         kHierarchy, kHierarchyAims},
        hierarchy_gen},
+      {{"partition", "A cpuset partition has its CPUs to itself, or reads as invalid", kPartition,
+        kPartitionAims},
+       partition_gen},
       {{"kill", "cgroup.kill leaves no task of its subtree, and takes no other", {}, kKillAims}, kill_gen},
   }};
   return kEntries;
@@ -147,6 +152,9 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   const bool has_one_cpu = machine.cpus.size() < 2;
   if (property.name == "cpuset" && has_one_cpu)
     return "with one CPU there is nowhere to be but in the cpuset";
+  if (property.name == "partition" && machine.cpus.size() < 3) {
+    return "two partitions need a CPU each, and one stays for the rest of the machine";
+  }
   if (property.name == "cpu_fairness" && !has_one_cpu && !machine.has(Knob::CpusetCpus)) {
     return "without a cpuset the siblings cannot be made to compete for one CPU";
   }

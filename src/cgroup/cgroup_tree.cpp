@@ -11,6 +11,7 @@
 #include "cgroup/libcgroup.h"
 #include "cgroup/teardown.h"
 #include "model/rules.h"
+#include "model/rules_partition.h"
 
 namespace treeline {
 
@@ -99,7 +100,24 @@ struct CgroupTree::Impl {
                            : libcgroup::Values{{"cpu.weight", kGreatestWeight}};
     }
     add_cpuset(settings, IdSet{machine.cpus}, IdSet{machine.mems});
-    return libcgroup::create(group(""), settings);
+    const bool as_partition = settings.contains("cpuset") && has_partitions(tree);
+    if (as_partition) {
+      settings["cpuset"] = {{"cpuset.cpus", format_id_set(run_cpus(tree, machine))},
+                            {"cpuset.cpus.partition", "root"}};
+    }
+    if (Result<void> made = libcgroup::create(group(""), settings); !made) return made;
+    return as_partition ? check_partition() : Result<void>{};
+  }
+
+  Result<void> check_partition() const {
+    const std::string path =
+        hierarchies.find(Controller::Cpuset)->base + "/" + owner + "/cpuset.cpus.partition";
+    const Result<std::string> text = read_file(path);
+    if (!text) return tl::unexpected(text.error());
+    if (*text == "root\n") return {};
+    return fail(ErrorKind::Unavailable, "make a partition of", path, 0,
+                fmt::format("it reads \"{}\"; its parent must be one, as the top of the hierarchy is",
+                            text->substr(0, text->find('\n'))));
   }
 
   Result<void> create_node(const MachineFacts& machine, NodeId node) {

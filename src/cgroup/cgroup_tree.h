@@ -25,6 +25,7 @@ class CgroupTree {
   /// On v2 the controllers that are used, and no others, are enabled in cgroup.subtree_control of every group
   /// that has children, and read back; and each node of `occupied` that has children gets a leaf proxy (see
   /// has_leaf_proxy in model/rules.h), since it may hold no task itself.
+  /// Where the tree has partitions, the run's own group is made one (model/rules_partition.h).
   /// On failure nothing is left.
   static Result<CgroupTree> create(const Hierarchies& hierarchies, const MachineFacts& machine,
                                    std::string owner, const Tree& tree,

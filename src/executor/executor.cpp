@@ -143,6 +143,8 @@ class Run {
     if (!groups) return tl::unexpected(groups.error());
     groups_.emplace(std::move(*groups));
     for (NodeId node = 0; node < tree.size(); ++node) set_limits(node, tree[node].limits);
+    // What one node is given may change what another reads: a partition is lost to a sibling's CPUs.
+    for (NodeId node = 0; node < tree.size(); ++node) read_limits_back(node, tree[node].limits);
     observation_.probes = run_probes(*groups_, scenario_, machine_);
     fault_.report(observation_.probes);
     reader_.emplace(*groups_, tree.size());
@@ -176,22 +178,32 @@ class Run {
     return nodes;
   }
 
-  void set_limits(NodeId node, const Limits& limits) {
-    NodeObservation& seen = observation_.nodes[static_cast<size_t>(node)];
+  std::vector<KnobWrite> writes_of(const Limits& limits) const {
     std::vector<KnobWrite> writes;
     for (const auto& [knob, value] : limits) {
       const KnobContext context = machine_.knob_context(knob_info(knob).controller);
       const std::vector<KnobWrite> more = encode(knob, value, limits, context);
       writes.insert(writes.end(), more.begin(), more.end());
     }
+    return writes;
+  }
+
+  void set_limits(NodeId node, const Limits& limits) {
+    const std::vector<KnobWrite> writes = writes_of(limits);
     // One call for all; only a refusal makes it worth asking one by one which it was.
     const bool taken = groups_->write_all(node, writes) == 0;
-    std::vector<int> errors(writes.size(), 0);
-    for (size_t i = 0; !taken && i < writes.size(); ++i) errors[i] = groups_->write(node, writes[i]);
+    for (const KnobWrite& write : writes) {
+      const int error = taken ? 0 : groups_->write(node, write);
+      observation_.nodes[static_cast<size_t>(node)].readbacks.push_back({write.knob, write.file, "", error});
+    }
+  }
+
+  void read_limits_back(NodeId node, const Limits& limits) {
+    NodeObservation& seen = observation_.nodes[static_cast<size_t>(node)];
+    const std::vector<KnobWrite> writes = writes_of(limits);
     for (size_t i = 0; i < writes.size(); ++i) {
       const KnobContext context = machine_.knob_context(writes[i].controller);
-      seen.readbacks.push_back(
-          {writes[i].knob, writes[i].file, groups_->read(node, writes[i], context).value_or(""), errors[i]});
+      seen.readbacks[i].read = groups_->read(node, writes[i], context).value_or("");
     }
     fault_.report(seen, node);
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/rules_partition.h"
+
 namespace treeline {
 
 namespace {
@@ -93,6 +95,11 @@ Tree FaultPlayer::enforced_tree() const {
       case PlantedFault::HierarchyUnlimited:
         limits.erase(Knob::CgroupMaxDepth);
         limits.erase(Knob::CgroupMaxDescendants);
+        break;
+      case PlantedFault::PartitionShared:
+        if (tree.depth(id) > 0 && is_valid_partition(scenario_.tree, id, machine_)) {
+          limits.erase(Knob::CpusetPartition);
+        }
         break;
       case PlantedFault::IoLimitUnset:
         limits.erase(Knob::IoMax);
@@ -188,7 +195,9 @@ void FaultPlayer::report(NodeObservation& node, NodeId id) const {
   for (const auto& [knob, value] : limits) {
     const KnobContext context = machine_.knob_context(knob_info(knob).controller);
     for (const KnobWrite& write : encode(knob, value, limits, context)) {
-      Readback readback{knob, write.file, write.expected, 0};
+      const bool lies = is(PlantedFault::PartitionNeverInvalid);
+      Readback readback{knob, write.file,
+                        lies ? write.expected : expected_readback(scenario_.tree, id, write, machine_), 0};
       if (is(PlantedFault::ReadbackWrong) && knob == Knob::CpuWeight) {
         readback.read = std::to_string(std::strtoll(write.expected.c_str(), nullptr, 10) + 1);
       }

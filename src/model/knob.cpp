@@ -35,6 +35,11 @@ KnobWrite make_write(const KnobInfo& info, std::string_view file, std::string va
   return {info.knob, info.controller, std::string(file), std::move(value), std::move(expected)};
 }
 
+std::string partition_state(int64_t number) {
+  constexpr std::array<std::string_view, 3> kNames{"member", "root", "isolated"};
+  return std::string(kNames[static_cast<size_t>(std::clamp<int64_t>(number, 0, 2))]);
+}
+
 bool is_idle_group(const Limits& limits) { return amount(limits, Knob::CpuIdle) == 1; }
 
 std::vector<KnobWrite> encode_memory_v1(const KnobInfo& info, const Amount& amount_value,
@@ -75,11 +80,8 @@ std::vector<KnobWrite> encode_amount(const KnobInfo& info, const Amount& value, 
         return {make_write(info, file, state, state)};
       }
       break;
-    case Knob::CpusetPartition: {
-      constexpr std::array<std::string_view, 3> kNames{"member", "root", "isolated"};
-      const std::string name(kNames[static_cast<size_t>(std::clamp<int64_t>(number, 0, 2))]);
-      return {make_write(info, file, name, name)};
-    }
+    case Knob::CpusetPartition:
+      return {make_write(info, file, partition_state(number), partition_state(number))};
     default:
       break;
   }
@@ -326,6 +328,7 @@ std::string describe(Knob knob, const KnobValue& value) {
   const Amount& number = std::get<Amount>(value);
   if (!number.value) return "max";
   if (knob == Knob::CpuMaxBurst) return format_us(*number.value);
+  if (knob == Knob::CpusetPartition) return partition_state(*number.value);
   const Controller controller = knob_info(knob).controller;
   const bool is_bytes = controller == Controller::Memory || controller == Controller::Hugetlb;
   return is_bytes && knob != Knob::MemoryOomGroup ? format_bytes(*number.value)

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 31> kTable{{
+constexpr std::array<PlantedFaultInfo, 33> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -188,6 +188,19 @@ constexpr std::array<PlantedFaultInfo, 31> kTable{{
      "kill",
      "cgroup.kill",
      {1, 1, 1, 0, 0}},
+    // Two partitions, each with its CPUs, and a worker in the upper one.
+    {F::PartitionShared,
+     "partition-shared",
+     "a partition below another one takes no CPUs away from it",
+     "partition",
+     "cpuset.confinement",
+     {2, 0, 1, 4, 0}},
+    {F::PartitionNeverInvalid,
+     "partition-never-invalid",
+     "a partition that cannot be one reads as if it were",
+     "partition",
+     "knob.readback",
+     {1, 0, 0, 1, 0}},
     {F::KernelWarns,
      "kernel-warns",
      "a cpu.max makes the kernel warn",

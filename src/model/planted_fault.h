@@ -42,6 +42,8 @@ enum class PlantedFault : uint8_t {
   SwapMaxUnset,             ///< memory.swap.max is not enforced.
   HierarchyUnlimited,       ///< cgroup.max.depth and cgroup.max.descendants are not enforced.
   KillMissed,               ///< cgroup.kill is taken and does nothing.
+  PartitionShared,          ///< A partition below another one takes no CPUs away from it.
+  PartitionNeverInvalid,    ///< cpuset.cpus.partition reads as a valid one that cannot be one.
   KernelWarns,              ///< Any run with a cpu.max logs a WARNING and taints the kernel.
 };
 

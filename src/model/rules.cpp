@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "model/rules_partition.h"
 #include "model/rules_v2.h"
 
 namespace treeline {
@@ -249,6 +250,8 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
   }
   check_limits(scenario, machine, faults);
   check_one_weight(scenario, machine, faults);
+  const std::vector<Fault> partitions = unmet_partitions(scenario, machine);
+  faults.insert(faults.end(), partitions.begin(), partitions.end());
   return faults;
 }
 

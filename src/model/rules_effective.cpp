@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "model/rules.h"
+#include "model/rules_partition.h"
 
 namespace treeline {
 
@@ -52,6 +53,7 @@ std::optional<int64_t> effective_pids_max(const Tree& tree, NodeId node) {
 }
 
 IdSet effective_cpus(const Tree& tree, NodeId node, const MachineFacts& machine) {
+  if (has_partitions(tree)) return effective_cpus_with_partitions(tree, node, machine);
   return effective_ids(tree, node, Knob::CpusetCpus, machine.cpus);
 }
 

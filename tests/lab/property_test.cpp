@@ -17,6 +17,9 @@ INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2, PropertyTest,
 INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2_2cpus_64MiB_swap, PropertyTest,
                          testing::ValuesIn(some_properties(kLargerLabMachine, kNeedLargerMachine)),
                          property_name);
+INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2_4cpus, PropertyTest,
+                         testing::ValuesIn(some_properties(kPartitionLabMachine, kNeedPartitions)),
+                         property_name);
 
 }  // namespace
 }  // namespace treeline

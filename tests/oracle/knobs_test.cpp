@@ -62,6 +62,24 @@ TEST(KnobReadback, AnyOtherTextIsAViolation) {
   }
 }
 
+/// It names no CPUs.
+TEST(KnobReadback, APartitionThatCannotBeOneMustSaySo) {
+  World world;
+  world.become_v2();
+  world.limit(kRoot, Knob::CpusetPartition, Amount{2});
+  world.run_for_ms(10);
+  std::string& read = world.seen.nodes[0].readbacks.at(0).read;
+  for (const char* right : {"isolated invalid", "isolated invalid (cpuset.cpus is empty)"}) {
+    read = right;
+    EXPECT_EQ(world.status(kReadback), Status::Held) << world.explain(kReadback);
+  }
+  for (const char* wrong :
+       {"isolated", "member", "root invalid", "isolated invalidated", "isolated invalid ("}) {
+    read = wrong;
+    EXPECT_EQ(world.status(kReadback), Status::Violated) << wrong;
+  }
+}
+
 TEST(KnobReadback, RefusedLimitIsAViolation) {
   World world = with_all_limits();
   world.seen.nodes[1].readbacks[0].write_errno = EINVAL;

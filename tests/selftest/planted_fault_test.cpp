@@ -148,6 +148,8 @@ INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2, PlantedFaults,
                          ::testing::ValuesIn(every_fault("Lab/debian-6.12/v2")), name_of);
 INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2_2cpus_64MiB_swap, PlantedFaults,
                          ::testing::ValuesIn(faults_of(kLargerLabMachine, kNeedLargerMachine)), name_of);
+INSTANTIATE_TEST_SUITE_P(Lab_debian_6_12_v2_4cpus, PlantedFaults,
+                         ::testing::ValuesIn(faults_of(kPartitionLabMachine, kNeedPartitions)), name_of);
 
 }  // namespace
 }  // namespace treeline::testing
