@@ -25,7 +25,8 @@ int report_error(const Error& error);
 
 /// Which machine, and all options of either kind.
 struct MachineChoice {
-  std::string name = "Host";  ///< Or "Lab/debian-6.12/v2": what Machine::name() says.
+  /// "Host" or "Lab/debian-6.12/v2", what Machine::name() says; "": the command chooses.
+  std::string name;
   HostOptions host;
   LabOptions lab;
   std::string mode;  ///< These, where given, override what the name says.
@@ -35,11 +36,13 @@ struct MachineChoice {
   int64_t memory_mib = 0;
   int64_t swap_mib = 0;
   std::string fault;
-  bool is_host() const { return name == "Host" && lab.kernel_path.empty(); }
+  bool names_lab() const { return !name.empty() && name != "Host"; }
+  bool is_host() const { return !names_lab() && lab.kernel_path.empty(); }
 };
-/// --machine and what goes with it, for the commands that run something.
-void add_machine_options(CLI::App& command, MachineChoice& choice);
-/// The same choice as words for `treeline replay`; "" for this machine's kernel.
+/// --machine and what goes with it, for the commands that run something. `unnamed`: which one it is without
+/// --machine.
+void add_machine_options(CLI::App& command, MachineChoice& choice, const std::string& unnamed);
+/// What `treeline replay` needs besides the machine's name, which is in the file; "" for most.
 std::string replay_options(const MachineChoice& choice);
 Result<std::unique_ptr<Machine>> open_machine(const MachineChoice& choice);
 Result<std::unique_ptr<HostMachine>> open_host(const MachineChoice& choice);

@@ -94,7 +94,7 @@ Action add_doctor(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("doctor", "Say what this machine can test, what it cannot, why, and what to do");
   command->add_flag("--knobs", *knobs, "Document every limit instead");
-  add_machine_options(*command, *choice);
+  add_machine_options(*command, *choice, "Host");
   return [choice, knobs] {
     if (!*knobs) return diagnose(*choice);
     fmt::print("{}", knob_documentation());

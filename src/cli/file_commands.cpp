@@ -91,10 +91,19 @@ struct ReplayChoice {
   int runs = 1;
 };
 
+/// Without --machine it runs on the one where it was found.
+MachineChoice where_found(MachineChoice choice, const Counterexample& example) {
+  if (!choice.name.empty()) return choice;
+  choice.name = example.machine.empty() ? "Host" : example.machine;
+  fmt::print("on {}, {}\n", choice.name,
+             example.machine.empty() ? "since the file names no machine" : "as the file says");
+  return choice;
+}
+
 int replay_file(const ReplayChoice& choice) {
   const Result<Counterexample> example = counterexample_from_file(choice.path);
   if (!example) return report_error(example.error());
-  Result<std::unique_ptr<Machine>> machine = open_machine(choice.machine);
+  Result<std::unique_ptr<Machine>> machine = open_machine(where_found(choice.machine, *example));
   if (!machine) return report_error(machine.error());
   const Signature* signature = example->signature ? &*example->signature : nullptr;
   fmt::print("{}\n", draw(example->scenario));
@@ -139,7 +148,7 @@ Action add_replay(CLI::App& app) {
   command->add_option("--runs", choice->runs, "How often")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  add_machine_options(*command, choice->machine);
+  add_machine_options(*command, choice->machine, "the one that the file names");
   return [choice] { return replay_file(*choice); };
 }
 

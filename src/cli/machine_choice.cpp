@@ -21,29 +21,26 @@ Result<std::optional<PlantedFault>> fault_of(const MachineChoice& choice) {
 }  // namespace
 
 std::string replay_options(const MachineChoice& choice) {
-  if (choice.is_host()) return {};
   std::string text;
-  const auto add = [&](const char* option, const std::string& value, bool given) {
-    if (given) text += fmt::format(" {} {}", option, quoted(value));
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) text += fmt::format(" {} {}", option, quoted(value));
   };
-  add("--machine", choice.name, choice.name != "Host");
-  add("--kernel", choice.lab.kernel_path, !choice.lab.kernel_path.empty());
-  add("--modules", choice.lab.modules, !choice.lab.modules.empty());
-  add("--cmdline", choice.cmdline, !choice.cmdline.empty());
-  add("--mode", choice.mode, !choice.mode.empty());
-  add("--cpus", std::to_string(choice.cpus), choice.cpus > 0);
-  add("--numa-nodes", std::to_string(choice.numa_nodes), choice.numa_nodes > 0);
-  add("--memory-mib", std::to_string(choice.memory_mib), choice.memory_mib > 0);
-  add("--swap-mib", std::to_string(choice.swap_mib), choice.swap_mib > 0);
+  if (choice.is_host()) {
+    add("--cgroup-root", choice.host.cgroup_root);
+    return text;
+  }
+  add("--kernel", choice.lab.kernel_path);
+  add("--modules", choice.lab.modules);
+  add("--cache", choice.lab.cache);
   return text;
 }
 
-void add_machine_options(CLI::App& command, MachineChoice& choice) {
-  command
-      .add_option("--machine,-m", choice.name,
-                  fmt::format("Host, or {}; KERNEL is debian-6.1 or debian-6.12, MODE v1, v2 or hybrid",
-                              kLabNameForm))
-      ->capture_default_str();
+void add_machine_options(CLI::App& command, MachineChoice& choice, const std::string& unnamed) {
+  command.add_option(
+      "--machine,-m", choice.name,
+      fmt::format("Host, or {}; KERNEL is debian-6.1 or debian-6.12, MODE v1, v2 or hybrid (default: "
+                  "{})",
+                  kLabNameForm, unnamed));
   command.add_option("--fault", choice.fault, "Play a planted fault: shows that the suite can fail");
   constexpr const char* kHost = "This machine's kernel";
   command
@@ -85,7 +82,7 @@ Result<std::unique_ptr<LabMachine>> open_lab(const MachineChoice& choice) {
   if (!fault) return tl::unexpected(fault.error());
   LabOptions options = choice.lab;
   options.fault = *fault;
-  if (choice.name != "Host") {
+  if (choice.names_lab()) {
     const Result<LabOptions> named = lab_options_from_name(choice.name);
     if (!named) return tl::unexpected(named.error());
     options.kernel = named->kernel;

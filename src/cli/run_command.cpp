@@ -193,7 +193,7 @@ Action add_run(CLI::App& app) {
   command->add_option("--max-failures", choice->max_failures, "Stop after that many different failures")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  add_machine_options(*command, choice->machine);
+  add_machine_options(*command, choice->machine, "Host");
   return [choice, seed] {
     choice->seed_given = seed->count() > 0;
     catch_interrupts();

@@ -31,6 +31,7 @@ struct Counterexample {
   Scenario scenario;  ///< The minimal one.
   std::optional<Scenario> original;
   std::optional<Provenance> provenance;
+  std::string machine;  ///< Name of the one that it failed on (Machine::name()); "": not recorded.
   std::optional<Signature> signature;
   std::optional<Verdict> verdict;
   std::optional<Observation> observation;

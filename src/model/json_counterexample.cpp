@@ -79,6 +79,7 @@ void fields(Archive& archive, Counterexample& example) {
   archive.field("scenario", example.scenario);
   archive.optional("original", example.original);
   archive.optional("provenance", example.provenance);
+  archive.with_default("machine", example.machine);
   archive.optional("signature", example.signature);
   archive.optional("verdict", example.verdict);
   archive.optional("observation", example.observation);

@@ -65,11 +65,11 @@ std::string report(const Counterexample& failure, const std::string& file,
   }
   text += sentences_of(failure);
   if (failure.provenance) {
-    text += fmt::format("  found by property {}, seed {}, index {}{}\n", failure.provenance->property,
+    const std::string& fault = failure.provenance->fault;
+    text += fmt::format("  found by property {}, seed {}, index {}{}{}\n", failure.provenance->property,
                         failure.provenance->seed, failure.provenance->index,
-                        failure.provenance->fault.empty()
-                            ? ""
-                            : fmt::format(", with the planted fault {}", failure.provenance->fault));
+                        failure.machine.empty() ? "" : " on " + failure.machine,
+                        fault.empty() ? "" : ", with the planted fault " + fault);
   }
   if (failure.original) {
     text += fmt::format("\n  as drawn ({}), failed again in {}:\n\n", describe(failure.original->strategy),

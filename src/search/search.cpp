@@ -58,6 +58,7 @@ class Hunt {
     Counterexample example;
     example.scenario = draw_scenario(property, constraints_, options_.seed, index);
     example.provenance = Provenance{std::string(property.name), options_.seed, index, options_.fault};
+    example.machine = machine_.name();
     if (!about_to_run(example, Progress::Phase::Running)) return;
     Result<Trial> trial = run_trial(machine_, example.scenario);
     for (int again = 0; again < kNoiseReruns && trial && !machine_.deterministic(); ++again) {
@@ -164,6 +165,7 @@ class Hunt {
       Counterexample in_flight;
       in_flight.scenario = candidate;
       in_flight.provenance = example.provenance;
+      in_flight.machine = example.machine;
       in_flight.signature = signature;
       return about_to_run(in_flight, Progress::Phase::Shrinking);
     };

@@ -128,6 +128,23 @@ TEST(ShowCommand, AThousandMutatedFilesGiveOneClearErrorOrAreShown) {
   EXPECT_GT(refused, 500);
 }
 
+TEST(ReplayCommand, GoesToTheMachineThatTheFileNames) {
+  Counterexample example;
+  example.scenario = small_scenario();
+  example.machine = "Lab/no-such-kernel/v2";
+  const TemporaryFile file(to_json(example, 2));
+  const Ended ended = treeline_command("replay " + file.path());
+  EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << ended.said;
+  EXPECT_THAT(ended.said, HasSubstr("on Lab/no-such-kernel/v2, as the file says"));
+  EXPECT_THAT(ended.said, HasSubstr("--kernel"));
+}
+
+TEST(ReplayCommand, GoesToTheHostIfTheFileNamesNone) {
+  const TemporaryFile file(to_json(small_scenario(), 2));
+  const Ended ended = treeline_command("replay " + file.path());
+  EXPECT_THAT(ended.said, HasSubstr("on Host, since the file names no machine"));
+}
+
 TEST(DoctorCommand, SaysOfEveryPropertyWhetherItCanBeTested) {
   const Ended ended = treeline_command("doctor");
   EXPECT_TRUE(ended.code() == 0 || ended.code() == exit_code::kUnavailable) << ended.said;

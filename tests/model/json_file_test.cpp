@@ -59,6 +59,23 @@ TEST_F(CounterexampleFromFile, NamesAFileThatIsNotThere) {
   EXPECT_THAT(to_string(example.error()), HasSubstr("No such file or directory (ENOENT)"));
 }
 
+/// Files of before the machine was recorded.
+TEST_F(CounterexampleFromFile, NeedsNoMachine) {
+  const std::string text =
+      edited(to_json(rich_counterexample()), R"("machine":"Lab/debian-6.12/v2/2cpus",)", "");
+  const Result<Counterexample> example = counterexample_from_file(file(text));
+  ASSERT_TRUE(example) << to_string(example.error());
+  EXPECT_EQ(example->machine, "");
+}
+
+TEST_F(CounterexampleFromFile, RefusesAMachineThatIsNoName) {
+  const std::string text = edited(to_json(rich_counterexample()), R"("Lab/debian-6.12/v2/2cpus")", "2");
+  const std::string path = file(text);
+  const Result<Counterexample> example = counterexample_from_file(path);
+  ASSERT_FALSE(example);
+  EXPECT_EQ(example.error().path, path + " at /machine");
+}
+
 TEST_F(CounterexampleFromFile, RefusesAFolder) {
   const Result<Counterexample> example = counterexample_from_file(folder_);
   ASSERT_FALSE(example);

@@ -174,6 +174,7 @@ Counterexample rich_counterexample() {
   example.scenario = rich_scenario();
   example.original = plain_scenario();
   example.provenance = Provenance{"cpu_bandwidth", UINT64_MAX, 199, "cpu-quota-high"};
+  example.machine = "Lab/debian-6.12/v2/2cpus";
   example.signature = Signature{"cpu.bandwidth", Controller::Cpu, "v1"};
   example.verdict = rich_verdict();
   example.observation = rich_observation();

@@ -64,6 +64,13 @@ TEST(Report, GivesTheRatesBeforeAndAfter) {
   EXPECT_THAT(text, HasSubstr("123"));
 }
 
+TEST(Report, NamesTheMachineWhereItWasFound) {
+  Counterexample failure = failure_at_mid();
+  failure.machine = "Lab/debian-6.12/v2/2cpus";
+  EXPECT_THAT(line_with(report(failure, "x.json"), "found by property"),
+              HasSubstr("on Lab/debian-6.12/v2/2cpus"));
+}
+
 TEST(Report, GivesOneCommandThatReplaysTheFile) {
   EXPECT_THAT(report(failure_at_mid(), "failures/x.json"), HasSubstr("treeline replay failures/x.json"));
 }
