@@ -45,6 +45,8 @@ void add_machine_options(CLI::App& command, MachineChoice& choice, const std::st
 /// What `treeline replay` needs besides the machine's name, which is in the file; "" for most.
 std::string replay_options(const MachineChoice& choice);
 Result<std::unique_ptr<Machine>> open_machine(const MachineChoice& choice);
+/// The same, but where the choice names no machine, and the host cannot serve, the lab does: stderr says so.
+Result<std::unique_ptr<Machine>> open_machine_or_lab(const MachineChoice& choice);
 Result<std::unique_ptr<HostMachine>> open_host(const MachineChoice& choice);
 Result<std::unique_ptr<LabMachine>> open_lab(const MachineChoice& choice);
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "generators/property.h"
 #include "lab/lab_name.h"
 #include "model/planted_fault.h"
 #include "search/search.h"
@@ -8,6 +9,9 @@
 namespace treeline::cli {
 
 namespace {
+
+/// Where the host cannot serve.
+constexpr const char* kUsualLab = "Lab/debian-6.12/v2";
 
 Result<std::optional<PlantedFault>> fault_of(const MachineChoice& choice) {
   if (choice.fault.empty()) return std::nullopt;
@@ -100,6 +104,39 @@ Result<std::unique_ptr<LabMachine>> open_lab(const MachineChoice& choice) {
 Result<std::unique_ptr<Machine>> open_machine(const MachineChoice& choice) {
   if (choice.is_host()) return open_host(choice);
   return open_lab(choice);
+}
+
+namespace {
+
+/// The host, unless there is no property that it could test.
+Result<std::unique_ptr<Machine>> open_useful_host(const MachineChoice& choice) {
+  Result<std::unique_ptr<HostMachine>> host = open_host(choice);
+  if (!host) return tl::unexpected(host.error());
+  for (const Property& property : properties()) {
+    if (!why_untestable(property, (*host)->facts())) return std::unique_ptr<Machine>(std::move(*host));
+  }
+  return fail(ErrorKind::Unavailable, "test this machine", "", 0,
+              "no property can be tested; see treeline doctor");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Machine>> open_machine_or_lab(const MachineChoice& choice) {
+  const bool is_free = choice.name.empty() && choice.is_host() && choice.host.cgroup_root.empty();
+  if (!is_free) return open_machine(choice);
+  Result<std::unique_ptr<Machine>> host = open_useful_host(choice);
+  if (host || host.error().kind != ErrorKind::Unavailable) return host;
+  MachineChoice instead = choice;
+  instead.name = kUsualLab;
+  Result<std::unique_ptr<Machine>> lab = open_machine(instead);
+  if (lab) {
+    fmt::print(stderr, "treeline: this machine's kernel cannot be tested, so {} is: {}\n", (*lab)->name(),
+               to_string(host.error()));
+    return lab;
+  }
+  Error error = host.error();
+  error.advice += fmt::format("; nor can the lab serve: {}", to_string(lab.error()));
+  return tl::unexpected(std::move(error));
 }
 
 }  // namespace treeline::cli

@@ -126,7 +126,7 @@ Result<int> run(const RunChoice& choice) {
   }
   const auto shrink_time = parse_time(choice.shrink_time);
   if (!shrink_time) return tl::unexpected(shrink_time.error());
-  Result<std::unique_ptr<Machine>> machine = open_machine(choice.machine);
+  Result<std::unique_ptr<Machine>> machine = open_machine_or_lab(choice.machine);
   if (!machine) return tl::unexpected(machine.error());
   const auto chosen = choose_properties(choice.properties, (*machine)->facts());
   if (!chosen) return tl::unexpected(chosen.error());
@@ -193,7 +193,7 @@ Action add_run(CLI::App& app) {
   command->add_option("--max-failures", choice->max_failures, "Stop after that many different failures")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  add_machine_options(*command, choice->machine, "Host");
+  add_machine_options(*command, choice->machine, "Host, or the lab if that cannot serve");
   return [choice, seed] {
     choice->seed_given = seed->count() > 0;
     catch_interrupts();

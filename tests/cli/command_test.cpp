@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -162,14 +163,19 @@ TEST(DoctorCommand, DocumentsEveryKnob) {
   }
 }
 
-TEST(RunCommand, WithoutRootSaysWhatIsMissing) {
+/// tests/lab/without_root_test.cpp is where it is there.
+TEST(RunCommand, WithoutRootAndWithoutQemuSaysWhatIsMissing) {
   const bool is_root = ::geteuid() == 0;
-  const Ended ended = treeline_command("run --count 1 --results /tmp/treeline-nobody-$$",
-                                       is_root ? "setpriv --reuid 65534 --regid 65534 --clear-groups" : "");
+  const Ended ended =
+      treeline_command("run --count 1 --results /tmp/treeline-nobody-$$",
+                       std::string(is_root ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "") +
+                           "env PATH=/nonexistent TREELINE_CACHE=/tmp/treeline-nobody-$$");
   if (ended.said.find("setpriv") != std::string::npos) GTEST_SKIP() << ended.said;
   if (!is_root && ended.code() == 0) GTEST_SKIP() << "this user may make groups";
   EXPECT_EQ(ended.code(), exit_code::kUnavailable) << ended.said;
   EXPECT_THAT(ended.said, HasSubstr("root"));
+  EXPECT_THAT(ended.said, HasSubstr("nor can the lab serve"));
+  EXPECT_EQ(std::count(ended.said.begin(), ended.said.end(), '\n'), 1) << ended.said;
   EXPECT_THAT(ended.said, Not(HasSubstr("terminate called")));
 }
 
