@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <future>
 #include <iostream>
 
+#include "fixtures/environment.h"
 #include "fixtures/test_machine.h"
 #include "generators/constraints.h"
 #include "generators/property.h"
@@ -25,9 +25,7 @@ class LabDeterminism : public ::testing::TestWithParam<const char*> {
     }
   }
 
-  const Property& property(int index) const {
-    return *testable_[static_cast<size_t>(index) % testable_.size()];
-  }
+  const Property& property(uint64_t index) const { return *testable_[index % testable_.size()]; }
 
   std::string observe(const Scenario& scenario) {
     const auto seen = machine_->run(scenario);
@@ -41,12 +39,10 @@ class LabDeterminism : public ::testing::TestWithParam<const char*> {
 TEST_P(LabDeterminism, GivesTheSameBytesInEveryClone) {
   ASSERT_TRUE(machine_->deterministic());
   ASSERT_FALSE(testable_.empty());
-  const char* wanted = std::getenv("TREELINE_LAB_COUNT");
-  const int count = wanted ? std::atoi(wanted) : 6;
+  const uint64_t count = number_from("TREELINE_LAB_COUNT", 6);
   int equal = 0;
-  for (int i = 0; i < count; ++i) {
-    const Scenario scenario =
-        draw_scenario(property(i), constraints_for(machine_->facts()), 7, static_cast<uint64_t>(i));
+  for (uint64_t i = 0; i < count; ++i) {
+    const Scenario scenario = draw_scenario(property(i), constraints_for(machine_->facts()), 7, i);
     const auto first = machine_->run(scenario);
     ASSERT_TRUE(first) << to_string(first.error());
     auto other = std::async(std::launch::async, [&] { return observe(scenario); });

@@ -118,6 +118,18 @@ Scenario least_scenario(F fault) {
       scenario.actions.push_back({20'000, Action::Kind::Kill, kRoot});
       return scenario;
     }
+    case F::PartitionShared: {
+      Scenario scenario = chain_with_worker(1, hog);
+      scenario.tree.nodes.push_back({"b", kRoot, {{Knob::CpusetCpus, IdSet{{2}}}}});
+      scenario = with(std::move(scenario), 1, Knob::CpusetPartition, Amount{1});
+      scenario = with(std::move(scenario), 0, Knob::CpusetCpus, IdSet{{1, 2}});
+      return with(std::move(scenario), 0, Knob::CpusetPartition, Amount{1});
+    }
+    case F::PartitionNeverInvalid: {
+      Scenario scenario;
+      scenario.tree = chain(1);
+      return with(std::move(scenario), 0, Knob::CpusetPartition, Amount{1});
+    }
     case F::KernelWarns: {
       Scenario scenario;
       scenario.tree = chain(1);
@@ -155,7 +167,7 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
   const std::set<std::string_view> properties{
       "cpu_bandwidth", "cpu_entitlement", "cpu_fairness", "cpuset",      "memory",    "pids", "io",
       "freezer",       "rules",           "mixed",        "memory_high", "oom_group", "swap", "hierarchy",
-      "kill"};
+      "kill",          "partition"};
   const std::set<std::string_view> invariants{
       "cpu.bandwidth",    "cpu.bandwidth_witness",  "cpu.entitlement",
       "cpu.no_throttle",  "cpu.fairness",           "cpu.conservation",
