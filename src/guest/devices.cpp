@@ -82,8 +82,8 @@ Result<void> load_modules() {
 Result<void> mount_scratch(const std::string& folder) {
   if (const int errnum = make_null_blk()) {
     return fail(ErrorKind::Unavailable, "make the null_blk disk in", kConfigfs, errnum,
-                "the kernel needs CONFIG_BLK_DEV_NULL_BLK and CONFIG_CONFIGFS_FS (if null_blk is built in, "
-                "also null_blk.nr_devices=0 by --cmdline), with --modules if they are modules");
+                "the kernel needs CONFIG_BLK_DEV_NULL_BLK and CONFIG_CONFIGFS_FS, with --modules if they are "
+                "modules");
   }
   const Result<std::string> chunks = read_file(kScratchImagePath);
   if (!chunks) return tl::unexpected(chunks.error());

@@ -9,6 +9,7 @@
 #include "cgroup/fd.h"
 #include "executor/wire.h"
 #include "lab/cache.h"
+#include "lab/kernel_needs.h"
 #include "lab/lab_name.h"
 #include "lab/snapshot.h"
 #include "model/json.h"
@@ -50,6 +51,16 @@ Result<KernelImage> find_kernel(const LabOptions& options) {
   return find_debian_kernel(options.kernel, options.cache);
 }
 
+/// What can be told before it is booted. A configuration that cannot be read tells nothing.
+Result<void> check_options(const KernelImage& kernel, const LabShape& shape) {
+  const std::string config = kernel.config.empty() ? "" : read_file(kernel.config).value_or("");
+  if (config.empty()) return {};
+  const std::vector<std::string> missing = missing_options(config, !kernel.modules.empty(), shape);
+  if (missing.empty()) return {};
+  return fail(ErrorKind::Unavailable, "use as the lab's kernel", kernel.image, 0,
+              fmt::format("by {} it lacks {}", kernel.config, fmt::join(missing, ", ")));
+}
+
 Error with_console(Error error, const std::string& console) {
   const std::string last = last_console_lines(console);
   if (!last.empty()) error.advice += fmt::format("; the console's last lines: {}", last);
@@ -78,6 +89,7 @@ Result<std::unique_ptr<LabMachine>> LabMachine::open(LabOptions options) {
   if (!turns) return tl::unexpected(turns.error());
   Result<KernelImage> kernel = find_kernel(options);
   if (!kernel) return tl::unexpected(kernel.error());
+  if (auto good = check_options(*kernel, options.shape); !good) return tl::unexpected(good.error());
   Result<Snapshot> snapshot =
       Snapshot::open({*kernel, options.shape, *init, *turns, options.cache, options.boot_limit});
   if (!snapshot) return tl::unexpected(snapshot.error());

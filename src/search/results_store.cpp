@@ -66,6 +66,10 @@ Result<void> ResultsStore::save_in_flight(const Counterexample& example) const {
 
 void ResultsStore::clear_in_flight() const { ::unlink((folder_ + "/in-flight.json").c_str()); }
 
+Result<void> ResultsStore::save_summary(const std::string& text) const {
+  return replace_file(folder_ + "/summary.json", text);
+}
+
 Result<std::string> ResultsStore::save_failure(const Counterexample& example) const {
   const std::string invariant = example.signature ? example.signature->invariant : "unknown";
   const std::string path =

@@ -7,8 +7,9 @@
 
 namespace treeline {
 
-/// The results folder: in-flight.json, what runs now, and failures/*.json. Files are written aside and
-/// renamed, so that a reader, or a kill at any instant, finds whole ones.
+/// The results folder: in-flight.json, what runs now; failures/*.json; summary.json, of the last search that
+/// came to its end. Files are written aside and renamed, so that a reader, or a kill at any instant, finds
+/// whole ones.
 class ResultsStore {
  public:
   /// Makes the folder, and removes what killed writers have left in it. InvalidInput if it cannot be used.
@@ -20,6 +21,7 @@ class ResultsStore {
   void clear_in_flight() const;
   /// The file that it was saved as.
   Result<std::string> save_failure(const Counterexample& example) const;
+  Result<void> save_summary(const std::string& text) const;
 
  private:
   explicit ResultsStore(std::string folder) : folder_(std::move(folder)) {}

@@ -6,6 +6,7 @@
 
 #include "search/results_store.h"
 #include "search/shrink_loop.h"
+#include "search/summary.h"
 #include "search/trial.h"
 
 namespace treeline {
@@ -30,21 +31,26 @@ class Hunt {
   }
 
   Result<SearchResult> run() {
-    const Clock::time_point began = Clock::now();
-    for (uint64_t i = 0; !enough(i, began); ++i) {
+    for (uint64_t i = 0; !enough(i); ++i) {
       const uint64_t index = options_.first_index + i;
       hunt(*options_.properties[index % options_.properties.size()], index);
       if (broken_) return tl::unexpected(*broken_);
     }
     store_.clear_in_flight();
     put_confirmed_first();
+    result_.seconds = seconds_so_far();
+    if (Result<void> saved = store_.save_summary(to_json(result_)); !saved) {
+      return tl::unexpected(saved.error());
+    }
     return std::move(result_);
   }
 
  private:
-  bool enough(uint64_t done, Clock::time_point began) const {
+  double seconds_so_far() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
+
+  bool enough(uint64_t done) const {
     if (options_.count != 0 && done >= options_.count) return true;
-    if (options_.time_budget.count() != 0 && Clock::now() - began >= options_.time_budget) return true;
+    if (options_.time_budget.count() != 0 && Clock::now() - began_ >= options_.time_budget) return true;
     if (should_stop()) return true;
     return static_cast<int>(confirmed_.size()) >= options_.max_failures;
   }
@@ -115,6 +121,7 @@ class Hunt {
   }
 
   void pursue(Counterexample example, const Signature& signature, Trial trial) {
+    const Effort effort{result_.scenarios, seconds_so_far()};
     example.signature = signature;
     example.original_rate = confirm(example, signature);
     if (broken_) return;
@@ -137,6 +144,7 @@ class Hunt {
     }
     result_.files.push_back(std::move(*file));
     result_.failures.push_back(std::move(example));
+    result_.efforts.push_back(effort);
   }
 
   /// Runs it again; on a deterministic machine once settles it.
@@ -189,12 +197,15 @@ class Hunt {
     std::stable_partition(order.begin(), order.end(), [&](size_t i) { return !result_.failures[i].flaky; });
     std::vector<Counterexample> failures;
     std::vector<std::string> files;
+    std::vector<Effort> efforts;
     for (const size_t i : order) {
       failures.push_back(std::move(result_.failures[i]));
       files.push_back(std::move(result_.files[i]));
+      efforts.push_back(result_.efforts[i]);
     }
     result_.failures = std::move(failures);
     result_.files = std::move(files);
+    result_.efforts = std::move(efforts);
   }
 
   Machine& machine_;
@@ -202,6 +213,7 @@ class Hunt {
   const SearchOptions& options_;
   ResultsStore store_;
   const std::function<void(const Progress&)>& on_progress_;
+  const Clock::time_point began_ = Clock::now();
   Progress progress_;
   SearchResult result_;
   std::set<Signature> confirmed_;

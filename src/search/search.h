@@ -20,7 +20,7 @@ struct SearchOptions {
   uint64_t first_index = 0;
   uint64_t count = 100;                      ///< Scenarios in all; 0: until the time is up.
   std::chrono::milliseconds time_budget{0};  ///< 0: none.
-  std::string results_dir;                   ///< in-flight.json and failures/ go there.
+  std::string results_dir;                   ///< in-flight.json, failures/ and summary.json go there.
   int confirm_runs = 4;
   int shrink_runs = 400;
   std::chrono::milliseconds shrink_time{60'000};
@@ -35,8 +35,15 @@ struct InvariantTally {
   double worst_margin = 0;  ///< Over held and violated findings.
 };
 
+/// What it took until a failure was first seen; confirming and shrinking come after.
+struct Effort {
+  uint64_t scenarios = 0;
+  double seconds = 0;
+};
+
 struct SearchResult {
   uint64_t scenarios = 0;
+  double seconds = 0;
   uint64_t infrastructure_errors = 0;
   std::vector<Error> errors;                      ///< The first few of them.
   std::map<std::string, InvariantTally> tallies;  ///< By invariant.
@@ -44,6 +51,7 @@ struct SearchResult {
   std::map<std::string, double> seconds_by_property;
   std::vector<Counterexample> failures;  ///< Confirmed and shrunk, then flaky ones.
   std::vector<std::string> files;        ///< Where failures[i] was saved.
+  std::vector<Effort> efforts;           ///< Until failures[i] was seen.
 };
 
 /// What the loop is doing, for a live display; called often, must be cheap.

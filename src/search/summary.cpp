@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "oracle/oracle.h"
 
 namespace treeline {
@@ -38,6 +40,38 @@ std::string summary(const SearchResult& result) {
       result.scenarios, counts.held, counts.violated, counts.inconclusive, result.infrastructure_errors);
   for (const Error& error : result.errors) text += fmt::format("  {}\n", to_string(error));
   return text;
+}
+
+std::string to_json(const SearchResult& result) {
+  using Json = nlohmann::ordered_json;
+  Json invariants = Json::object();
+  for (const auto& [name, tally] : result.tallies) {
+    invariants[name] = {{"held", tally.held},
+                        {"violated", tally.violated},
+                        {"inconclusive", tally.inconclusive},
+                        {"worst", tally.worst_margin}};
+  }
+  Json failures = Json::array();
+  for (size_t i = 0; i < result.failures.size(); ++i) {
+    const Counterexample& failure = result.failures[i];
+    const Size size = size_of(failure.scenario);
+    failures.push_back({{"file", result.files[i]},
+                        {"invariant", failure.signature ? failure.signature->invariant : ""},
+                        {"flaky", failure.flaky},
+                        {"scenarios", result.efforts[i].scenarios},
+                        {"seconds", result.efforts[i].seconds},
+                        {"nodes", size.nodes},
+                        {"workers", size.workers},
+                        {"actions", size.actions},
+                        {"minimum_proven", failure.minimum_proven},
+                        {"shrink_runs", failure.shrink_runs}});
+  }
+  const Json all{{"scenarios", result.scenarios},
+                 {"seconds", result.seconds},
+                 {"infrastructure_errors", result.infrastructure_errors},
+                 {"invariants", invariants},
+                 {"failures", failures}};
+  return all.dump(1) + "\n";
 }
 
 }  // namespace treeline

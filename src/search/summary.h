@@ -19,4 +19,10 @@ Counts counts_of(const SearchResult& result);
 /// by property.
 std::string summary(const SearchResult& result);
 
+/// The same for programs: {"scenarios", "seconds", "infrastructure_errors", "invariants": {NAME: {"held",
+/// "violated", "inconclusive", "worst"}}, "failures": [{"file", "invariant", "flaky", "scenarios", "seconds",
+/// "nodes", "workers", "actions", "minimum_proven", "shrink_runs"}]}. A failure's scenarios and seconds are
+/// those until it was seen, its size that of the minimum.
+std::string to_json(const SearchResult& result);
+
 }  // namespace treeline

@@ -5,6 +5,7 @@
 
 #include "lab/cpio.h"
 #include "lab/kernel_modules.h"
+#include "lab/kernel_needs.h"
 #include "lab/vm.h"
 #include "tests/cgroup/host.h"
 
@@ -48,6 +49,30 @@ TEST(KernelModules, ComeAfterWhatTheyNeedAndOnce) {
   for (const KernelModule& module : *modules) names.push_back(module.name);
   EXPECT_EQ(names, (std::vector<std::string>{"a_b.ko", "configfs.ko", "null_blk.ko"}));
   EXPECT_EQ(collect_modules(folder.path() + "/none", {"ext4"}).error().kind, ErrorKind::InvalidInput);
+}
+
+TEST(KernelNeeds, NamesWhatTheConfigurationLacks) {
+  std::string config;
+  for (const std::string& option : missing_options("", false, {})) {
+    config += option.substr(0, option.find(' ')) + "=y\n";
+  }
+  EXPECT_GE(std::count(config.begin(), config.end(), '\n'), 10);
+  EXPECT_TRUE(missing_options(config, false, {}).empty());
+  LabShape with_swap;
+  with_swap.swap_bytes = 1;
+  EXPECT_EQ(missing_options(config, false, with_swap).size(), 2u);
+
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string text = config;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  using Options = std::vector<std::string>;
+  EXPECT_EQ(missing_options(replaced("CONFIG_PCI=y", "# CONFIG_PCI is not set"), true, {}),
+            Options{"CONFIG_PCI"});
+  EXPECT_EQ(missing_options(replaced("CONFIG_PCI=y", "CONFIG_PCI=m"), true, {}), Options{"CONFIG_PCI"});
+  const std::string as_module = replaced("CONFIG_EXT4_FS=y", "CONFIG_EXT4_FS=m");
+  EXPECT_TRUE(missing_options(as_module, true, {}).empty());
+  EXPECT_EQ(missing_options(as_module, false, {}).size(), 1u);
 }
 
 TEST(Console, GivesItsLastLinesAndThePanic) {
