@@ -12,6 +12,7 @@ MachineFacts machine() {
   MachineFacts facts;
   facts.cpus = {0, 1, 2, 3};
   facts.mems = {0};
+  facts.memory_bytes = 1 << 30;
   facts.controllers = {{Controller::Cpuset, CgroupVersion::V2}};
   facts.knobs = {Knob::CpusetCpus, Knob::CpusetPartition};
   return facts;
