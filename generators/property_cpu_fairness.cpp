@@ -72,7 +72,10 @@ Scenario draw(const Constraints& constraints, int size) {
     const bool competes = tree.is_in_subtree(node, arena);
     scenario.workers.push_back({node, competes ? endless_hog(1) : Workload(Idle{})});
   }
-  scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(800, 1200)) * 1'000, constraints);
+  // Before the bound begins to count, other CPUs' old load must be gone (oracle/cpu_fairness.h).
+  const int64_t warm_up_ms = 256 + 100 * static_cast<int64_t>(machine.cpus.size());
+  const int64_t counted_ms = *uniform<int64_t>(600, 900);
+  scenario.window = fixed_window(static_cast<double>(warm_up_ms + counted_ms) * 1'000, constraints);
   const std::set<Knob> menu =
       all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuWeight, Knob::CpuWeightNice,
                                   Knob::CpuIdle, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
