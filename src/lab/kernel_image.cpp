@@ -114,12 +114,15 @@ std::string default_cache_folder() {
   return home ? fmt::format("{}/.cache/treeline", home) : "/var/cache/treeline";
 }
 
+Result<void> check_debian_kernel(const std::string& name) {
+  if (!series_of(name).empty()) return {};
+  return fail(ErrorKind::InvalidInput, "find the kernel", name, 0,
+              "write debian-6.1 or debian-6.12, or give a file with --kernel");
+}
+
 Result<KernelImage> find_debian_kernel(const std::string& name, const std::string& cache) {
+  if (Result<void> known = check_debian_kernel(name); !known) return tl::unexpected(known.error());
   const std::string series = series_of(name);
-  if (series.empty()) {
-    return fail(ErrorKind::InvalidInput, "find the kernel", name, 0,
-                "write debian-6.1 or debian-6.12, or give a file with --kernel");
-  }
   const std::string folder = fmt::format("{}/kernels/{}", cache, name);
   const Result<CacheLock> lock = CacheLock::take(cache);
   if (!lock) return tl::unexpected(lock.error());

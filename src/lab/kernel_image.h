@@ -18,6 +18,9 @@ struct KernelImage {
 /// ${TREELINE_CACHE}, else ${XDG_CACHE_HOME}/treeline, else ~/.cache/treeline.
 std::string default_cache_folder();
 
+/// InvalidInput if there is no kernel of that name.
+Result<void> check_debian_kernel(const std::string& name);
+
 /// "debian-6.1" or "debian-6.12": the newest cloud kernel of that series that apt knows, fetched and unpacked
 /// into the cache at the first call. Unavailable where it cannot be had, InvalidInput for other names.
 Result<KernelImage> find_debian_kernel(const std::string& name, const std::string& cache);

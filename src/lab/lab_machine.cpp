@@ -82,6 +82,10 @@ LabMachine::~LabMachine() = default;
 
 Result<std::unique_ptr<LabMachine>> LabMachine::open(LabOptions options) {
   if (Result<void> good = check_shape(options.shape); !good) return tl::unexpected(good.error());
+  if (options.kernel_path.empty()) {
+    if (Result<void> known = check_debian_kernel(options.kernel); !known)
+      return tl::unexpected(known.error());
+  }
   if (options.cache.empty()) options.cache = default_cache_folder();
   Result<std::string> init = find_init(options.init_program);
   if (!init) return tl::unexpected(init.error());
