@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "cgroup/fd.h"
 #include "executor/wire.h"
@@ -122,6 +124,8 @@ const std::string& LabMachine::snapshot_folder() const { return impl_->snapshot.
 
 const KernelImage& LabMachine::kernel() const { return impl_->kernel; }
 bool LabMachine::was_built() const { return impl_->snapshot.was_built(); }
+
+int LabMachine::lanes() const { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
 Result<Observation> LabMachine::run(const Scenario& scenario) {
   if (const std::vector<Fault> faults = unmet(scenario, facts()); !faults.empty()) {

@@ -41,6 +41,8 @@ class LabMachine final : public Machine {
   const MachineFacts& facts() const override;
   /// The self-check gave equal observations.
   bool deterministic() const override { return deterministic_; }
+  /// A clone for each CPU of the host.
+  int lanes() const override;
   /// A guest that panics, hangs or loses its QEMU is an Infrastructure error with the console's last lines.
   Result<Observation> run(const Scenario& scenario) override;
 

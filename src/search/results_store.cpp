@@ -40,6 +40,10 @@ Result<void> replace_file(const fs::path& path, const std::string& text) {
   return fail(ErrorKind::Infrastructure, "write", path.string(), error, kAdvice);
 }
 
+std::string in_flight_name(int lane) {
+  return lane == 0 ? "/in-flight.json" : fmt::format("/in-flight-{}.json", lane);
+}
+
 /// FNV-1a: names need only differ.
 uint64_t hash_of(std::string_view text) {
   uint64_t hash = 0xCBF29CE484222325ULL;
@@ -60,11 +64,13 @@ Result<ResultsStore> ResultsStore::open(const std::string& folder) {
   return ResultsStore(folder);
 }
 
-Result<void> ResultsStore::save_in_flight(const Counterexample& example) const {
-  return replace_file(folder_ + "/in-flight.json", to_json(example));
+Result<void> ResultsStore::save_in_flight(const Counterexample& example, int lane) const {
+  return replace_file(folder_ + in_flight_name(lane), to_json(example));
 }
 
-void ResultsStore::clear_in_flight() const { ::unlink((folder_ + "/in-flight.json").c_str()); }
+void ResultsStore::clear_in_flight(int lanes) const {
+  for (int lane = 0; lane < lanes; ++lane) ::unlink((folder_ + in_flight_name(lane)).c_str());
+}
 
 Result<void> ResultsStore::save_summary(const std::string& text) const {
   return replace_file(folder_ + "/summary.json", text);

@@ -7,18 +7,18 @@
 
 namespace treeline {
 
-/// The results folder: in-flight.json, what runs now; failures/*.json; summary.json, of the last search that
-/// came to its end. Files are written aside and renamed, so that a reader, or a kill at any instant, finds
-/// whole ones.
+/// The results folder: in-flight.json, what runs now (in-flight-1.json and so on, what runs beside it);
+/// failures/*.json; summary.json, of the last search that came to its end. Files are written aside and
+/// renamed, so that a reader, or a kill at any instant, finds whole ones.
 class ResultsStore {
  public:
   /// Makes the folder, and removes what killed writers have left in it. InvalidInput if it cannot be used.
   static Result<ResultsStore> open(const std::string& folder);
 
-  /// Before it runs: whatever happens then, the scenario can be read from disk.
-  Result<void> save_in_flight(const Counterexample& example) const;
+  /// Before it runs in that lane: whatever happens then, the scenario can be read from disk.
+  Result<void> save_in_flight(const Counterexample& example, int lane) const;
   /// After the search: its presence tells of one that did not come to its end.
-  void clear_in_flight() const;
+  void clear_in_flight(int lanes) const;
   /// The file that it was saved as.
   Result<std::string> save_failure(const Counterexample& example) const;
   Result<void> save_summary(const std::string& text) const;

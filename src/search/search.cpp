@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "search/in_order.h"
 #include "search/results_store.h"
 #include "search/shrink_loop.h"
 #include "search/summary.h"
@@ -31,12 +32,11 @@ class Hunt {
   }
 
   Result<SearchResult> run() {
-    for (uint64_t i = 0; !enough(i); ++i) {
-      const uint64_t index = options_.first_index + i;
-      hunt(*options_.properties[index % options_.properties.size()], index);
-      if (broken_) return tl::unexpected(*broken_);
+    while (std::optional<Violation> found = next_violation()) {
+      pursue(std::move(found->example), found->signature, std::move(found->trial));
     }
-    store_.clear_in_flight();
+    if (broken_) return tl::unexpected(*broken_);
+    store_.clear_in_flight(machine_.lanes());
     put_confirmed_first();
     result_.seconds = seconds_so_far();
     if (Result<void> saved = store_.save_summary(to_json(result_)); !saved) {
@@ -48,8 +48,13 @@ class Hunt {
  private:
   double seconds_so_far() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
 
-  bool enough(uint64_t done) const {
-    if (options_.count != 0 && done >= options_.count) return true;
+  struct Done {
+    Result<Trial> trial;
+    double seconds = 0;
+  };
+
+  bool enough(uint64_t begun) const {
+    if (options_.count != 0 && begun >= options_.count) return true;
     if (options_.time_budget.count() != 0 && Clock::now() - began_ >= options_.time_budget) return true;
     if (should_stop()) return true;
     return static_cast<int>(confirmed_.size()) >= options_.max_failures;
@@ -57,38 +62,83 @@ class Hunt {
 
   bool should_stop() const { return options_.should_stop && options_.should_stop(); }
 
-  void hunt(const Property& property, uint64_t index) {
-    const Clock::time_point began = Clock::now();
-    progress_.property = &property;
-    progress_.index = index;
+  const Property& property_of(uint64_t index) const {
+    return *options_.properties[index % options_.properties.size()];
+  }
+
+  Counterexample drawn(uint64_t index) const {
+    const Property& property = property_of(index);
     Counterexample example;
     example.scenario = draw_scenario(property, constraints_, options_.seed, index);
     example.provenance = Provenance{std::string(property.name), options_.seed, index, options_.fault};
     example.machine = machine_.name();
-    if (!about_to_run(example, Progress::Phase::Running)) return;
+    return example;
+  }
+
+  struct Violation {
+    Counterexample example;
+    Signature signature;
+    Trial trial;
+  };
+
+  /// Goes on from where it stopped, until something is to be pursued: what was begun after that is dropped,
+  /// and begun anew. None once there is nothing more to do.
+  std::optional<Violation> next_violation() {
+    uint64_t begun = result_.scenarios;
+    const auto next = [&](int lane) -> std::optional<Counterexample> {
+      if (broken_ || enough(begun)) return std::nullopt;
+      Counterexample example = drawn(options_.first_index + begun);
+      if (!about_to_run(example, Progress::Phase::Running, lane)) return std::nullopt;
+      ++begun;
+      return example;
+    };
+    InOrder<Counterexample, Done> runs(machine_.lanes(), next,
+                                       [&](const Counterexample& example) { return run(example); });
+    while (auto ended = runs.take()) {
+      auto& [example, done] = *ended;
+      if (const std::optional<Signature> signature = note(example, done)) {
+        return Violation{std::move(example), *signature, std::move(*done.trial)};
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// Called in several threads at once.
+  Done run(const Counterexample& example) const {
+    const Clock::time_point began = Clock::now();
     Result<Trial> trial = run_trial(machine_, example.scenario);
     for (int again = 0; again < kNoiseReruns && trial && !machine_.deterministic(); ++again) {
-      if (!drowned_in_noise(example.scenario, *trial, property.aims) || should_stop()) break;
+      if (!drowned_in_noise(example.scenario, *trial, property_of(example.provenance->index).aims) ||
+          should_stop())
+        break;
       if (trial->verdict.status() == Status::Violated) break;
       trial = run_trial(machine_, example.scenario);
     }
+    return {std::move(trial), std::chrono::duration<double>(Clock::now() - began).count()};
+  }
+
+  /// Takes it into the result; the violation that is to be pursued, if there is one.
+  std::optional<Signature> note(const Counterexample& example, const Done& done) {
+    const std::string& name = example.provenance->property;
     ++result_.scenarios;
-    const std::string name(property.name);
     ++result_.scenarios_by_property[name];
-    result_.seconds_by_property[name] += std::chrono::duration<double>(Clock::now() - began).count();
-    if (!trial) return note_trouble(trial.error());
-    tally(trial->verdict);
-    if (const std::optional<Signature> signature = new_signature(trial->verdict)) {
-      pursue(std::move(example), *signature, std::move(*trial));
+    result_.seconds_by_property[name] += done.seconds / machine_.lanes();
+    if (!done.trial) {
+      note_trouble(done.trial.error());
+      return std::nullopt;
     }
+    tally(done.trial->verdict);
+    return new_signature(done.trial->verdict);
   }
 
   /// Persists what runs next and tells of it. False if it could not be written.
-  bool about_to_run(const Counterexample& example, Progress::Phase phase) {
+  bool about_to_run(const Counterexample& example, Progress::Phase phase, int lane = 0) {
+    progress_.property = &property_of(example.provenance->index);
+    progress_.index = example.provenance->index;
     progress_.phase = phase;
     progress_.size = size_of(example.scenario);
     if (on_progress_) on_progress_(progress_);
-    if (Result<void> saved = store_.save_in_flight(example); !saved) broken_ = saved.error();
+    if (Result<void> saved = store_.save_in_flight(example, lane); !saved) broken_ = saved.error();
     return !broken_;
   }
 
@@ -168,14 +218,14 @@ class Hunt {
 
   void shrink(Counterexample& example, const Signature& signature, Trial& trial) {
     const ShrinkLoop::Budget budget{options_.shrink_runs, Clock::now() + options_.shrink_time};
-    const auto before_run = [&](const Scenario& candidate) {
+    const auto before_run = [&](const Scenario& candidate, int lane) {
       if (should_stop()) return false;
       Counterexample in_flight;
       in_flight.scenario = candidate;
       in_flight.provenance = example.provenance;
       in_flight.machine = example.machine;
       in_flight.signature = signature;
-      return about_to_run(in_flight, Progress::Phase::Shrinking);
+      return about_to_run(in_flight, Progress::Phase::Shrinking, lane);
     };
     ShrinkLoop loop(machine_, signature, example.original_rate, budget, before_run,
                     [&](const Error& error) { note_trouble(error); });

@@ -24,10 +24,11 @@ struct SearchOptions {
   int confirm_runs = 4;
   int shrink_runs = 400;
   std::chrono::milliseconds shrink_time{60'000};
-  int max_failures = 1;               ///< Stop after that many distinct signatures.
-  std::string only_invariant;         ///< Non-empty: other invariants' violations are counted, not pursued.
-  std::string fault;                  ///< Recorded in the provenance.
-  std::function<bool()> should_stop;  ///< Asked between runs: the user wants to leave.
+  int max_failures = 1;        ///< Stop after that many distinct signatures.
+  std::string only_invariant;  ///< Non-empty: other invariants' violations are counted, not pursued.
+  std::string fault;           ///< Recorded in the provenance.
+  /// Asked between runs, by any thread: the user wants to leave.
+  std::function<bool()> should_stop;
 };
 
 struct InvariantTally {

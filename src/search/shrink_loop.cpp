@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "generators/shrink.h"
 #include "model/json.h"
+#include "search/in_order.h"
 
 namespace treeline {
 
@@ -40,13 +42,12 @@ ShrinkLoop::ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget 
       before_run_(std::move(before_run)),
       on_trouble_(std::move(on_trouble)) {}
 
-bool ShrinkLoop::exhausted() const {
-  return stopped_ || runs_ >= budget_.runs || std::chrono::steady_clock::now() >= budget_.deadline;
+bool ShrinkLoop::exhausted(int runs_begun) const {
+  return stopped_ || runs_begun >= budget_.runs || std::chrono::steady_clock::now() >= budget_.deadline;
 }
 
 ShrinkLoop::Rule ShrinkLoop::rule_for(const Scenario& current, const Scenario& candidate,
                                       int passes_allowed) const {
-  if (machine_.deterministic()) return {1, 1, 1, false};
   if (shape_of(candidate) != shape_of(current)) {
     return {2, passes_allowed, std::max(passes_allowed, passes_due_), false};
   }
@@ -56,28 +57,31 @@ ShrinkLoop::Rule ShrinkLoop::rule_for(const Scenario& current, const Scenario& c
   return {kViolations, passes + 1, passes + 1, current_is_sturdy_};
 }
 
+void ShrinkLoop::note(History& history, const Scenario& candidate, Result<Trial> trial, bool only_sturdy) {
+  ++runs_;
+  if (!trial) {
+    on_trouble_(trial.error());
+    history.trouble = true;
+  } else if (violates(trial->verdict, signature_, machine_.facts().mode)) {
+    ++history.violated;
+    if (!only_sturdy || withstands_noise(candidate, *trial, signature_)) ++history.counted;
+    history.trial = std::move(*trial);
+  } else {
+    ++history.passed;
+  }
+}
+
 bool ShrinkLoop::accepts(const Scenario& candidate, const Rule& rule) {
   History& history = histories_[to_json(candidate)];
   while (history.counted < rule.violations) {
     const int passes = history.violated > 0 ? rule.passes_if_failed : rule.passes;
     const int unsure = history.violated - history.counted;
-    if (history.passed + unsure >= passes || history.trouble || exhausted()) break;
-    if (!before_run_(candidate)) {
+    if (history.passed + unsure >= passes || history.trouble || exhausted(runs_)) break;
+    if (!before_run_(candidate, 0)) {
       stopped_ = true;
       break;
     }
-    ++runs_;
-    Result<Trial> trial = run_trial(machine_, candidate);
-    if (!trial) {
-      on_trouble_(trial.error());
-      history.trouble = true;
-    } else if (violates(trial->verdict, signature_, machine_.facts().mode)) {
-      ++history.violated;
-      if (!rule.sturdy || withstands_noise(candidate, *trial, signature_)) ++history.counted;
-      history.trial = std::move(*trial);
-    } else {
-      ++history.passed;
-    }
+    note(history, candidate, run_trial(machine_, candidate), rule.sturdy);
   }
   if (history.trouble) skipped_any_ = true;
   if (history.counted < rule.violations) return false;
@@ -90,8 +94,9 @@ bool ShrinkLoop::accepts(const Scenario& candidate, const Rule& rule) {
 }
 
 bool ShrinkLoop::sweep(Scenario& current, int passes_allowed) {
+  if (machine_.deterministic()) return sweep_side_by_side(current);
   rc::Seq<Scenario> candidates = shrinks(current, machine_.facts());
-  while (!exhausted()) {
+  while (!exhausted(runs_)) {
     const auto candidate = candidates.next();
     if (!candidate) return false;
     if (!accepts(*candidate, rule_for(current, *candidate, passes_allowed))) continue;
@@ -101,15 +106,50 @@ bool ShrinkLoop::sweep(Scenario& current, int passes_allowed) {
   return false;
 }
 
+/// One run settles each candidate. What was begun after the first that violates is as if it had not been.
+bool ShrinkLoop::sweep_side_by_side(Scenario& current) {
+  rc::Seq<Scenario> candidates = shrinks(current, machine_.facts());
+  std::set<std::string> begun;
+  const int runs_before = runs_;
+  const auto next = [&](int lane) -> std::optional<Scenario> {
+    while (!exhausted(runs_before + static_cast<int>(begun.size()))) {
+      auto candidate = candidates.next();
+      if (!candidate) return std::nullopt;
+      const std::string name = to_json(*candidate);
+      if (const auto known = histories_.find(name); known != histories_.end()) {
+        if (known->second.trouble) skipped_any_ = true;
+        continue;
+      }
+      if (!begun.insert(name).second) continue;
+      if (before_run_(*candidate, lane)) return std::move(*candidate);
+      stopped_ = true;
+    }
+    return std::nullopt;
+  };
+  InOrder<Scenario, Result<Trial>> trials(
+      machine_.lanes(), next, [&](const Scenario& candidate) { return run_trial(machine_, candidate); });
+  while (auto ended = trials.take()) {
+    auto& [candidate, trial] = *ended;
+    History& history = histories_[to_json(candidate)];
+    note(history, candidate, std::move(trial), false);
+    if (history.trouble) skipped_any_ = true;
+    if (history.violated == 0) continue;
+    current_rate_ = history.rate();
+    current = std::move(candidate);
+    return true;
+  }
+  return false;
+}
+
 ShrinkLoop::Outcome ShrinkLoop::run(Scenario scenario, bool sturdy) {
   Outcome outcome;
   current_is_sturdy_ = sturdy;
-  while (!exhausted()) {
+  while (!exhausted(runs_)) {
     skipped_any_ = false;
     if (sweep(scenario, 1)) continue;
-    if (exhausted()) break;
+    if (exhausted(runs_)) break;
     if (sweep(scenario, passes_due_)) continue;
-    if (exhausted()) break;
+    if (exhausted(runs_)) break;
     outcome.proven = !skipped_any_;
     break;
   }

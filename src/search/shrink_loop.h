@@ -13,6 +13,9 @@ namespace treeline {
 
 /// Walks a scenario down its shrinks (generators/shrink.h) while it violates the same signature.
 ///
+/// On a deterministic machine one run settles a candidate. As many as the machine has lanes are tried at
+/// once; which is taken, and how many runs count, is the same as one after another.
+///
 /// On a machine that is not deterministic a candidate of another shape (fewer nodes, actions, workers or
 /// limits) counts once it has violated twice, and it is given up after so many passes that one that fails at
 /// the rate of the current one, or of the first if that is lower, would have shown with 99%:
@@ -34,8 +37,9 @@ class ShrinkLoop {
     int runs = 0;
     bool proven = false;
   };
-  /// Called before each run; false ends the search for smaller ones (the disk is full).
-  using BeforeRun = std::function<bool(const Scenario&)>;
+  /// Called before each run, with the machine's lane (search/in_order.h) in which it will be; false ends the
+  /// search for smaller ones (the disk is full).
+  using BeforeRun = std::function<bool(const Scenario&, int lane)>;
   using OnTrouble = std::function<void(const Error&)>;
 
   ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget budget, BeforeRun before_run,
@@ -61,8 +65,12 @@ class ShrinkLoop {
   };
   Rule rule_for(const Scenario& current, const Scenario& candidate, int passes_allowed) const;
   bool accepts(const Scenario& candidate, const Rule& rule);
+  /// Takes a run into the history.
+  void note(History& history, const Scenario& candidate, Result<Trial> trial, bool only_sturdy);
+  /// Goes on to the first candidate that is accepted. False if there is none.
   bool sweep(Scenario& current, int passes_allowed);
-  bool exhausted() const;
+  bool sweep_side_by_side(Scenario& current);
+  bool exhausted(int runs_begun) const;
 
   Machine& machine_;
   Signature signature_;
