@@ -9,10 +9,17 @@ namespace treeline {
 
 namespace {
 
-/// A few microseconds of work between looks at the clock.
+/// A few microseconds of work between looks at the clock. Straight on and in registers: an emulated CPU (the
+/// lab) pays for each branch and for each access to memory.
 void spin() {
-  volatile uint32_t sink = 0;
-  for (uint32_t i = 0; i < 4'000; ++i) sink = sink + i;
+  uint64_t value = 1;
+  for (int i = 0; i < 500; ++i) {
+#pragma GCC unroll 32
+    for (int j = 0; j < 32; ++j) {
+      ++value;
+      asm volatile("" : "+r"(value));  // so that each addition is made
+    }
+  }
 }
 
 int64_t thread_cpu_ns() {
