@@ -22,6 +22,7 @@
 #include "executor/probe_runner.h"
 #include "executor/scratch.h"
 #include "executor/worker.h"
+#include "executor/worker_events.h"
 #include "executor/worker_process.h"
 #include "model/charge.h"
 #include "model/rules.h"
@@ -240,34 +241,34 @@ class Run {
 
   Result<void> run_window() {
     become_realtime();
-    noise_ = std::make_unique<NoiseMonitor>(machine_.cpus);
+    noise_ = std::make_unique<NoiseMonitor>(machine_.cpus, options_.noise_period_us);
     const int64_t length_ns = scenario_.window.length_us * 1'000;
     start_ns_ = monotonic_ns();
     pages_.signals().deadline_ns = start_ns_ + length_ns;
     futex_set_and_wake(pages_.signals().start);
     int64_t next_sample_ns = start_ns_ + scenario_.window.sample_every_us * 1'000;
     size_t next_action = 0;
-    const int64_t poll_ns = scenario_.window.until_settled ? 200'000 : 2 * kMillisecond;
-    while (monotonic_ns() < start_ns_ + length_ns && !interrupted()) {
+    const int64_t end_ns = start_ns_ + length_ns;
+    while (monotonic_ns() < end_ns && !interrupted()) {
       const bool all_gone = reap_all();
       const bool all_settled = std::all_of(processes_.begin(), processes_.end(),
                                            [](const WorkerProcess& process) { return process.settled(); });
       const bool all_done = next_action == scenario_.actions.size();
       if (all_done && (all_gone || (scenario_.window.until_settled && all_settled))) break;
-      int64_t wake_ns = std::min(monotonic_ns() + poll_ns, start_ns_ + length_ns);
       if (monotonic_ns() >= next_sample_ns) {
         sample();
         next_sample_ns = monotonic_ns() + scenario_.window.sample_every_us * 1'000;
       }
+      int64_t wake_ns = end_ns;
       if (next_action < scenario_.actions.size()) {
         const int64_t at_ns = start_ns_ + scenario_.actions[next_action].at_us * 1'000;
         if (monotonic_ns() >= at_ns) {
           perform(scenario_.actions[next_action++]);
           continue;
         }
-        wake_ns = std::min(wake_ns, at_ns);
+        wake_ns = at_ns;
       }
-      sleep_until(std::min(wake_ns, next_sample_ns));
+      WorkerEvents::wait_until(std::min({wake_ns, next_sample_ns, end_ns}));
     }
     while (next_action < scenario_.actions.size()) {  // too late
       observation_.actions.push_back({ActionObservation::kNotTried, -1, 0, {}});
@@ -361,7 +362,7 @@ class Run {
     const auto still = [](const WorkerProcess& process) { return process.still(); };
     while (reap_all(), !std::all_of(processes_.begin(), processes_.end(), still)) {
       if (monotonic_ns() >= deadline_ns || interrupted()) return false;
-      sleep_until(monotonic_ns() + 100'000);
+      WorkerEvents::wait_until(deadline_ns);
     }
     return true;
   }
@@ -442,7 +443,7 @@ class Run {
       if (monotonic_ns() >= kill_at_ns || interrupted()) {
         for (WorkerProcess& process : processes_) process.kill_by_order();
       }
-      sleep_until(monotonic_ns() + 100'000);
+      WorkerEvents::wait_until(std::max(kill_at_ns, monotonic_ns() + kMillisecond));
     }
     // Children of workers that were killed were left to this process.
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
@@ -466,10 +467,11 @@ class Run {
   Result<void> drain() {
     scratch_.reset();  // with the files goes their page cache
     // What is freed may wait for RCU, and for work queues: read until all is gone, or until nothing has
-    // changed for long.
+    // changed for long; the more seldom the longer it takes.
     int64_t last = -1;
-    int64_t changed_ns = monotonic_ns();
-    const int64_t end_ns = monotonic_ns() + kDrainDeadlineNs;
+    const int64_t began_ns = monotonic_ns();
+    int64_t changed_ns = began_ns;
+    const int64_t end_ns = began_ns + kDrainDeadlineNs;
     while (monotonic_ns() < end_ns && monotonic_ns() < changed_ns + kQuietNs) {
       while (::waitpid(-1, nullptr, WNOHANG) > 0) {
       }
@@ -478,7 +480,8 @@ class Run {
       const int64_t memory = get(now[0], Counter::MemoryCurrent).value_or(0);
       if (memory != last || get(now[0], Counter::PidsCurrent).value_or(0) != 0) changed_ns = monotonic_ns();
       last = memory;
-      sleep_until(monotonic_ns() + 500'000);
+      const int64_t now_ns = monotonic_ns();
+      sleep_until(now_ns + std::clamp((now_ns - began_ns) / 4, kMillisecond / 2, 20 * kMillisecond));
     }
     std::vector<Counters> drained = reader_->read();
     fault_.report(drained, Moment::Drained, monotonic_ns() - first_attach_ns_);
@@ -527,6 +530,7 @@ class Run {
   const ExecutorOptions& options_;
   FaultPlayer fault_;
   SharedPages pages_;
+  WorkerEvents events_;
   Observation observation_;
   std::optional<Scratch> scratch_;
   std::optional<CgroupTree> groups_;

@@ -15,6 +15,7 @@ struct ExecutorOptions {
   std::string owner;        ///< Run group's name (cgroup/run_group.h).
   std::string scratch_dir;  ///< Folder for this run's I/O files: made, and removed at the end.
   std::optional<PlantedFault> fault;
+  int64_t noise_period_us = 1'000;  ///< How often it looks whether CPUs were taken away.
 };
 
 /// Actualizes the tree, runs probes, starts the workers together, performs the actions, samples, stops,

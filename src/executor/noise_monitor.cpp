@@ -16,7 +16,6 @@ namespace treeline {
 
 namespace {
 
-constexpr int64_t kPeriodNs = 1'000'000;
 constexpr int kPriority = 50;
 
 /// Per CPU: steal, idle and busy time since boot.
@@ -47,7 +46,7 @@ void pin_to(int cpu) {
 
 }  // namespace
 
-NoiseMonitor::NoiseMonitor(const std::vector<int>& cpus) {
+NoiseMonitor::NoiseMonitor(const std::vector<int>& cpus, int64_t period_us) : period_ns_(period_us * 1'000) {
   std::map<int, CpuNoise> before = read_proc_stat();
   for (const int cpu : cpus) {
     auto& entry = *cpus_.emplace_back(std::make_unique<PerCpu>());
@@ -79,7 +78,7 @@ void* NoiseMonitor::watch(void* argument) {
     const int64_t now = monotonic_ns();
     const int64_t late = now - self.expected_ns;
     if (late > self.max_gap_ns) self.max_gap_ns = late;
-    self.expected_ns = now + kPeriodNs;
+    self.expected_ns = now + self.monitor->period_ns_;
     sleep_until(self.expected_ns);
   }
   return nullptr;

@@ -12,11 +12,11 @@
 namespace treeline {
 
 /// How far the outside world kept CPUs from their work: per CPU a thread, SCHED_FIFO where allowed, sleeps
-/// until each next millisecond and records by how much it was late. Its greatest lateness is how late a tick
+/// for a period again and again and records by how much it was late. Its greatest lateness is how late a tick
 /// may have been. With it, /proc/stat before and after. Runs from construction to finish().
 class NoiseMonitor {
  public:
-  explicit NoiseMonitor(const std::vector<int>& cpus);
+  NoiseMonitor(const std::vector<int>& cpus, int64_t period_us);
   NoiseMonitor(const NoiseMonitor&) = delete;
   NoiseMonitor& operator=(const NoiseMonitor&) = delete;
   ~NoiseMonitor();
@@ -37,6 +37,7 @@ class NoiseMonitor {
   static void* watch(void* argument);
   void join();
 
+  int64_t period_ns_;
   std::vector<std::unique_ptr<PerCpu>> cpus_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> realtime_{true};

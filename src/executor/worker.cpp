@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "executor/futex.h"
+#include "executor/worker_events.h"
 
 namespace treeline {
 
@@ -73,7 +74,10 @@ void report_failure(WorkerReport& report, const char* operation, int errnum) {
   std::strncpy(report.first_error, operation, kMaxOperation - 1);
 }
 
-void report_settled(WorkerReport& report) { report.settled_ns.store(monotonic_ns()); }
+void report_settled(WorkerReport& report) {
+  report.settled_ns.store(monotonic_ns());
+  tell_executor();
+}
 
 void note_cpu(WorkerReport& report) {
   const int cpu = ::sched_getcpu();
@@ -102,6 +106,7 @@ void run_worker(const Workload& workload, const WorkerContext& context, pid_t pa
   note_cpu(context.report);
   std::visit(Runner{context}, workload);
   context.report.still_ns.store(monotonic_ns());
+  tell_executor();
   while (context.signals.release.load() == 0) futex_wait(context.signals.release, 0);
   end_children();
   ::_exit(0);
