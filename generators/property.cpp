@@ -37,7 +37,7 @@ constexpr std::array<std::string_view, 2> kFreezerAims{"freezer.stops", "freezer
 constexpr std::array<std::string_view, 2> kRulesAims{"knob.readback", "knob.refusal"};
 constexpr std::array<std::string_view, 1> kMemoryHighAims{"memory.high"};
 constexpr std::array<std::string_view, 1> kOomGroupAims{"memory.oom_group"};
-constexpr std::array<std::string_view, 1> kSwapAims{"memory.swap_max"};
+constexpr std::array<std::string_view, 2> kSwapAims{"memory.swap_max", "memory.oom_swap"};
 constexpr std::array<std::string_view, 1> kHierarchyAims{"cgroup.hierarchy"};
 constexpr std::array<std::string_view, 1> kPartitionAims{"cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kKillAims{"cgroup.kill"};

@@ -17,14 +17,18 @@ IdSet draw_proper_subset(const IdSet& parent) {
 }
 
 /// Nodes other than the target: only below the target or beside it (ids from the root down), so that the
-/// target always has CPUs to lose.
+/// target always has CPUs to lose. On v2 also CPUs that the node's parent has not: it must not get them.
 void draw_other_cpusets(Tree& tree, NodeId target, const Constraints& constraints) {
   const int percent = *one_of(std::vector{0, 20, 50});
+  const bool may_ask_for_more =
+      constraints.machine.knob_context(Controller::Cpuset).version == CgroupVersion::V2;
   for (NodeId node = 0; node < tree.size(); ++node) {
     if (node == target || !*chance(percent)) continue;
     const IdSet within = effective_cpus(tree, node, constraints.machine);
     const bool is_ancestor = tree.is_in_subtree(target, node);
-    tree[node].limits[Knob::CpusetCpus] = is_ancestor ? within : *subset_gen(within);
+    const bool asks_for_more = may_ask_for_more && !is_ancestor && *chance(50);
+    const IdSet drawn = *subset_gen(asks_for_more ? IdSet{constraints.machine.cpus} : within);
+    tree[node].limits[Knob::CpusetCpus] = is_ancestor ? within : drawn;
   }
 }
 

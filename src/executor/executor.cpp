@@ -144,10 +144,11 @@ class Run {
     if (!groups) return tl::unexpected(groups.error());
     groups_.emplace(std::move(*groups));
     for (NodeId node = 0; node < tree.size(); ++node) set_limits(node, tree[node].limits);
-    // What one node is given may change what another reads: a partition is lost to a sibling's CPUs.
-    for (NodeId node = 0; node < tree.size(); ++node) read_limits_back(node, tree[node].limits);
     observation_.probes = run_probes(*groups_, scenario_, machine_);
     fault_.report(observation_.probes);
+    // Only now: what one node is given may change what another reads (a partition is lost to a sibling's
+    // CPUs), and a probe, which puts back what it wrote, shall not have changed its neighbours.
+    for (NodeId node = 0; node < tree.size(); ++node) read_limits_back(node, tree[node].limits);
     reader_.emplace(*groups_, tree.size());
     std::vector<Counters> before = read_at_one_instant();
     for (size_t i = 0; i < before.size(); ++i) observation_.nodes[i].before = std::move(before[i]);

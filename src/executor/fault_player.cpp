@@ -92,6 +92,9 @@ Tree FaultPlayer::enforced_tree() const {
       case PlantedFault::SwapMaxUnset:
         limits.erase(Knob::MemorySwapMax);
         break;
+      case PlantedFault::SwapMaxZero:
+        if (limits.contains(Knob::MemorySwapMax)) limits[Knob::MemorySwapMax] = Amount{0};
+        break;
       case PlantedFault::HierarchyUnlimited:
         limits.erase(Knob::CgroupMaxDepth);
         limits.erase(Knob::CgroupMaxDescendants);

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 33> kTable{{
+constexpr std::array<PlantedFaultInfo, 34> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -175,6 +175,12 @@ constexpr std::array<PlantedFaultInfo, 33> kTable{{
      "memory.swap.max is not enforced",
      "swap",
      "memory.swap_max",
+     {1, 0, 1, 2, 0}},
+    {F::SwapMaxZero,
+     "swap-max-zero",
+     "memory.swap.max is enforced as 0",
+     "swap",
+     "memory.oom_swap",
      {1, 0, 1, 2, 0}},
     {F::HierarchyUnlimited,
      "hierarchy-unlimited",

@@ -40,6 +40,7 @@ enum class PlantedFault : uint8_t {
   MemoryHighKills,          ///< memory.high is enforced as memory.max.
   OomGroupUnset,            ///< memory.oom.group is not enforced.
   SwapMaxUnset,             ///< memory.swap.max is not enforced.
+  SwapMaxZero,              ///< memory.swap.max is enforced as 0.
   HierarchyUnlimited,       ///< cgroup.max.depth and cgroup.max.descendants are not enforced.
   KillMissed,               ///< cgroup.kill is taken and does nothing.
   PartitionShared,          ///< A partition below another one takes no CPUs away from it.

@@ -79,25 +79,6 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
 
 namespace {
 
-/// Memory that may be charged to the subtree at once, at the very most.
-int64_t most_demand_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
-  int64_t sum = baseline_bytes(observation, node);
-  for (const size_t i : workers_in(scenario, node)) {
-    const Workload& workload = scenario.workers[i].workload;
-    sum += touched_bytes(workload) + overhead_bytes(workload, observation.machine.page_size);
-  }
-  return sum;
-}
-
-/// Some worker of the subtree ended, and not for want of memory in a group, before it had asked for all.
-bool any_failed(const Scenario& scenario, const Observation& observation, NodeId node) {
-  const std::vector<size_t> workers = workers_in(scenario, node);
-  return std::any_of(workers.begin(), workers.end(), [&](size_t i) {
-    const WorkerEnd end = observation.workers[i].end;
-    return end == WorkerEnd::Failed || end == WorkerEnd::Killed || end == WorkerEnd::NotStarted;
-  });
-}
-
 Finding judge_missing_kill(const Scenario& scenario, const Observation& observation, NodeId node,
                            int64_t limit) {
   const int64_t demand = held_demand_bytes(scenario, node);

@@ -23,7 +23,7 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
 ///    top: page tables (1/512 of the bytes, and 3 upper pages), copied pages and stack (128 pages), and for
 ///    every further task its kernel memory (64 pages). Less than every limit above it, and still a kill:
 ///    spurious.
-/// Between the two: Inconclusive. Not judged with swap.
+/// Between the two: Inconclusive. With swap: memory.oom_swap.
 std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observation& observation);
 
 /// Kills are counted where the victim lived: memcg_memory_event_mm(…, MEMCG_OOM_KILL) in __oom_kill_process.

@@ -84,4 +84,21 @@ int64_t baseline_bytes(const Observation& observation, NodeId node) {
   return get(observation.nodes[static_cast<size_t>(node)].before, Counter::MemoryCurrent).value_or(0);
 }
 
+int64_t most_demand_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
+  int64_t sum = baseline_bytes(observation, node);
+  for (const size_t i : workers_in(scenario, node)) {
+    const Workload& workload = scenario.workers[i].workload;
+    sum += touched_bytes(workload) + overhead_bytes(workload, observation.machine.page_size);
+  }
+  return sum;
+}
+
+bool any_failed(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  return std::any_of(workers.begin(), workers.end(), [&](size_t i) {
+    const WorkerEnd end = observation.workers[i].end;
+    return end == WorkerEnd::Failed || end == WorkerEnd::Killed || end == WorkerEnd::NotStarted;
+  });
+}
+
 }  // namespace treeline

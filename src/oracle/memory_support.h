@@ -25,6 +25,10 @@ int64_t stock_bytes(const Observation& observation);
 int64_t overhead_bytes(const Workload& workload, int64_t page_size);
 /// Unreclaimable bytes that the subtree's workers hold at the same time.
 int64_t held_demand_bytes(const Scenario& scenario, NodeId top);
+/// Memory that may be charged to the subtree at once, at the very most.
+int64_t most_demand_bytes(const Scenario& scenario, const Observation& observation, NodeId node);
+/// Some worker of the subtree ended, and not for want of memory in a group, before it had asked for all.
+bool any_failed(const Scenario& scenario, const Observation& observation, NodeId node);
 /// Workers of the subtree that were OOM-killed.
 int oom_killed_in(const Scenario& scenario, const Observation& observation, NodeId top);
 /// mm/oom_kill.c, dump_oom_summary: the machine, not a group, had no memory left.

@@ -27,12 +27,15 @@ std::optional<int64_t> peak_swap_bytes(const NodeObservation& node) {
   return peak;
 }
 
+bool limits_swap(const MachineFacts& machine) {
+  return machine.swap_bytes > 0 && machine.knob_context(Controller::Memory).version == CgroupVersion::V2;
+}
+
 }  // namespace
 
 std::vector<Finding> judge_memory_swap_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  const bool is_sum = observation.machine.knob_context(Controller::Memory).version == CgroupVersion::V1;
-  if (observation.machine.swap_bytes == 0 || is_sum) return findings;
+  if (!limits_swap(observation.machine)) return findings;
   const int64_t page = observation.machine.page_size;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = amount(scenario.tree[node].limits, Knob::MemorySwapMax);
@@ -48,6 +51,97 @@ std::vector<Finding> judge_memory_swap_max(const Scenario& scenario, const Obser
     findings.push_back(at_most({"memory.swap_max", Controller::Memory, node, "MiB"},
                                static_cast<double>(*peak) / kMiB, static_cast<double>(bound) / kMiB,
                                fmt::format("most swap charged to {}", scenario.tree.path(node)), why));
+  }
+  return findings;
+}
+
+namespace {
+
+/// The most swap that the subtree can get.
+int64_t most_swap_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
+  int64_t most = observation.machine.swap_bytes;
+  for (const NodeId above : scenario.tree.lineage(node)) {
+    most = std::min(most, amount(scenario.tree[above].limits, Knob::MemorySwapMax).value_or(most));
+  }
+  return most;
+}
+
+/// The swap that the subtree gets at least, whatever the others do.
+int64_t sure_swap_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
+  constexpr int64_t kPagesKeptByCpu = 2 * 64 + 512;
+  const auto demand = [&](NodeId id) { return most_demand_bytes(scenario, observation, id); };
+  const MachineFacts& machine = observation.machine;
+  const int64_t kept = static_cast<int64_t>(machine.cpus.size()) * kPagesKeptByCpu * machine.page_size;
+  int64_t sure = machine.swap_bytes - kept - (demand(kRoot) - demand(node));
+  for (const NodeId above : scenario.tree.lineage(node)) {
+    const auto limit = amount(scenario.tree[above].limits, Knob::MemorySwapMax);
+    if (limit) sure = std::min(sure, *limit - (demand(above) - demand(node)));
+  }
+  for (const NodeId below : scenario.tree.subtree(node)) {
+    const auto limit = amount(scenario.tree[below].limits, Knob::MemorySwapMax);
+    if (below != node && limit && *limit < demand(below)) sure = 0;
+  }
+  return std::max<int64_t>(sure, 0);
+}
+
+/// Nothing that the workers may do makes a kill for want of memory at this node necessary.
+bool surely_fits(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const auto limit = memory_limit_bytes(scenario, observation, node);
+  const int64_t most = most_demand_bytes(scenario, observation, node);
+  if (!limit || most <= *limit) return true;
+  int64_t can_be_swapped = 0;
+  for (const size_t i : workers_in(scenario, node)) {
+    can_be_swapped += unreclaimable_bytes(scenario.workers[i].workload);
+  }
+  return most - can_be_swapped <= *limit && most <= *limit + sure_swap_bytes(scenario, observation, node);
+}
+
+Finding judge_kills_at(const Scenario& scenario, const Observation& observation, NodeId node, int64_t limit) {
+  const int64_t held = held_demand_bytes(scenario, node);
+  const int64_t swap = most_swap_bytes(scenario, observation, node);
+  const int kills = oom_killed_in(scenario, observation, node);
+  const bool done = all_settled(scenario, observation, node) && !any_failed(scenario, observation, node);
+  const bool must_kill = done && held > limit + swap;
+  std::string why;
+  if (held <= limit) why = "they want too little to be swapped out";
+  if (!must_kill && !surely_fits(scenario, observation, node)) why = "that is too near the limits to tell";
+  if (!must_kill && kills > 0) why = "they were killed before they wanted that much";
+  if (!done) why = "they were not done";
+  Finding finding = is_true(
+      {"memory.oom_swap", Controller::Memory, node, "MiB"}, !must_kill || kills > 0,
+      fmt::format(
+          "{} with memory.max {:.3f} MiB and at most {:.3f} MiB of swap, whose workers want {:.3f} MiB at "
+          "once: {} OOM-killed",
+          scenario.tree.path(node), static_cast<double>(limit) / kMiB, static_cast<double>(swap) / kMiB,
+          static_cast<double>(held) / kMiB, kills),
+      why);
+  finding.bound = static_cast<double>(limit + swap) / kMiB;
+  finding.observed = static_cast<double>(held) / kMiB;
+  return finding;
+}
+
+}  // namespace
+
+std::vector<Finding> judge_memory_oom_swap(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  if (!limits_swap(observation.machine)) return findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto limit = memory_limit_bytes(scenario, observation, node);
+    if (!limit || held_demand_bytes(scenario, node) == 0) continue;
+    findings.push_back(judge_kills_at(scenario, observation, node, *limit));
+  }
+  for (size_t i = 0; i < scenario.workers.size(); ++i) {
+    if (observation.workers[i].end != WorkerEnd::OomKilled) continue;
+    const NodeId node = scenario.workers[i].node;
+    const std::vector<NodeId> lineage = scenario.tree.lineage(node);
+    const bool due = std::any_of(lineage.begin(), lineage.end(),
+                                 [&](NodeId above) { return !surely_fits(scenario, observation, above); });
+    Finding finding = is_true(
+        {"memory.oom_swap", Controller::Memory, node, ""}, due,
+        fmt::format("worker {} in {} was OOM-killed; {}", i, scenario.tree.path(node),
+                    due ? "memory and swap above it may have been exceeded" : "memory and swap were left"));
+    if (machine_was_out_of_memory(observation)) finding.status = Status::Inconclusive;
+    findings.push_back(std::move(finding));
   }
   return findings;
 }

@@ -26,7 +26,7 @@ namespace {
 
 using C = Controller;
 
-constexpr std::array<Invariant, 28> kInvariants{{
+constexpr std::array<Invariant, 29> kInvariants{{
     {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth},
     {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
@@ -43,6 +43,8 @@ constexpr std::array<Invariant, 28> kInvariants{{
     {"memory.high", C::Memory, "memory.high throttles and never kills", judge_memory_high},
     {"memory.oom_group", C::Memory, "memory.oom.group kills all or none", judge_memory_oom_group},
     {"memory.swap_max", C::Memory, "A subtree's swap never exceeds its limit", judge_memory_swap_max},
+    {"memory.oom_swap", C::Memory, "An OOM kill happens iff memory and swap are exceeded",
+     judge_memory_oom_swap},
     {"memory.conservation", C::Memory, "A group's memory is its tasks' and its children's",
      judge_memory_conservation},
     {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss},

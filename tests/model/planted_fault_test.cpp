@@ -106,6 +106,7 @@ Scenario least_scenario(F fault) {
       return with(std::move(scenario), 0, Knob::MemoryOomGroup, Amount{1});
     }
     case F::SwapMaxUnset:
+    case F::SwapMaxZero:
       return with(with(chain_with_worker(1, memory), 0, Knob::MemoryMax, mebibyte), 0, Knob::MemorySwapMax,
                   Amount{0});
     case F::HierarchyUnlimited: {
@@ -168,17 +169,35 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
       "cpu_bandwidth", "cpu_entitlement", "cpu_fairness", "cpuset",      "memory",    "pids", "io",
       "freezer",       "rules",           "mixed",        "memory_high", "oom_group", "swap", "hierarchy",
       "kill",          "partition"};
-  const std::set<std::string_view> invariants{
-      "cpu.bandwidth",    "cpu.bandwidth_witness",  "cpu.entitlement",
-      "cpu.no_throttle",  "cpu.fairness",           "cpu.conservation",
-      "cpu.rusage",       "cpuset.confinement",     "memory.max",
-      "memory.oom",       "memory.oom_attribution", "memory.conservation",
-      "memory.rss",       "memory.drained",         "pids.max",
-      "pids.fork",        "pids.conservation",      "io.max",
-      "freezer.stops",    "freezer.resumes",        "knob.readback",
-      "knob.refusal",     "kernel.health",          "memory.high",
-      "memory.oom_group", "memory.swap_max",        "cgroup.hierarchy",
-      "cgroup.kill"};
+  const std::set<std::string_view> invariants{"cpu.bandwidth",
+                                              "cpu.bandwidth_witness",
+                                              "cpu.entitlement",
+                                              "cpu.no_throttle",
+                                              "cpu.fairness",
+                                              "cpu.conservation",
+                                              "cpu.rusage",
+                                              "cpuset.confinement",
+                                              "memory.max",
+                                              "memory.oom",
+                                              "memory.oom_attribution",
+                                              "memory.conservation",
+                                              "memory.rss",
+                                              "memory.drained",
+                                              "pids.max",
+                                              "pids.fork",
+                                              "pids.conservation",
+                                              "io.max",
+                                              "freezer.stops",
+                                              "freezer.resumes",
+                                              "knob.readback",
+                                              "knob.refusal",
+                                              "kernel.health",
+                                              "memory.high",
+                                              "memory.oom_group",
+                                              "memory.swap_max",
+                                              "cgroup.hierarchy",
+                                              "memory.oom_swap",
+                                              "cgroup.kill"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

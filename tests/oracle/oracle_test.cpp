@@ -51,8 +51,8 @@ TEST(Oracle, KnowsEveryInvariantInReportOrder) {
       ElementsAre("cpu.bandwidth", "cpu.bandwidth_witness", "cpu.entitlement", "cpu.no_throttle",
                   "cpu.fairness", "cpu.conservation", "cpu.rusage", "cpuset.confinement", "memory.max",
                   "memory.oom", "memory.oom_attribution", "memory.high", "memory.oom_group",
-                  "memory.swap_max", "memory.conservation", "memory.rss", "memory.drained", "pids.max",
-                  "pids.fork", "pids.conservation", "io.max", "freezer.stops", "freezer.resumes",
+                  "memory.swap_max", "memory.oom_swap", "memory.conservation", "memory.rss", "memory.drained",
+                  "pids.max", "pids.fork", "pids.conservation", "io.max", "freezer.stops", "freezer.resumes",
                   "cgroup.kill", "cgroup.hierarchy", "knob.readback", "knob.refusal", "kernel.health"));
 }
 
