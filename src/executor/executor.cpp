@@ -150,24 +150,27 @@ class Run {
     // CPUs), and a probe, which puts back what it wrote, shall not have changed its neighbours.
     for (NodeId node = 0; node < tree.size(); ++node) read_limits_back(node, tree[node].limits);
     reader_.emplace(*groups_, tree.size());
-    std::vector<Counters> before = read_at_one_instant();
+    std::vector<Counters> before = read_at_one_instant({Counter::MemoryCurrent});
     for (size_t i = 0; i < before.size(); ++i) observation_.nodes[i].before = std::move(before[i]);
     return {};
   }
 
   /// All counters. The removal of any group, also of an earlier run, makes the kernel drain per-CPU stocks of
   /// all groups (mm/memcontrol.c: drain_all_stock, drain_stock_fully) at an instant of its own, and a parent
-  /// read before that does not match its children read after it. So memory is read once more, until nothing
-  /// has changed between; where it never rests, as under running workers, its last values stand.
-  std::vector<Counters> read_at_one_instant() const {
+  /// read before that does not match its children read after it. And a task that was just reaped may still be
+  /// on its CPU, which goes on counting until it has switched to another. So what should be at rest is read
+  /// once more, until nothing has changed between; where it never rests, as under running workers, its last
+  /// values stand.
+  std::vector<Counters> read_at_one_instant(const std::set<Counter>& at_rest) const {
     constexpr int kTries = 4;
     std::vector<Counters> all = reader_->read();
     for (int i = 0; i < kTries; ++i) {
-      const std::vector<Counters> again = reader_->read({Counter::MemoryCurrent});
-      const auto at_rest = [](const Counters& before, const Counters& now) {
-        return get(before, Counter::MemoryCurrent) == get(now, Counter::MemoryCurrent);
+      const std::vector<Counters> again = reader_->read(at_rest);
+      const auto rests = [&](const Counters& before, const Counters& now) {
+        return std::all_of(at_rest.begin(), at_rest.end(),
+                           [&](Counter counter) { return get(before, counter) == get(now, counter); });
       };
-      if (std::equal(all.begin(), all.end(), again.begin(), at_rest)) break;
+      if (std::equal(all.begin(), all.end(), again.begin(), rests)) break;
       all = reader_->read();
     }
     return all;
@@ -388,7 +391,7 @@ class Run {
     const bool all_still =
         wait_until_still(monotonic_ns() + (may_be_held_up() ? 5 * kMillisecond : kStopDeadlineNs));
     sample();
-    std::vector<Counters> after = read_at_one_instant();
+    std::vector<Counters> after = read_at_one_instant({Counter::MemoryCurrent});
     for (WorkerProcess& process : processes_) process.read_held_state();
     const int64_t final_ns = monotonic_ns();
     observation_.noise = noise_->finish();
@@ -484,7 +487,7 @@ class Run {
       const int64_t now_ns = monotonic_ns();
       sleep_until(now_ns + std::clamp((now_ns - began_ns) / 4, kMillisecond / 2, 20 * kMillisecond));
     }
-    std::vector<Counters> drained = reader_->read();
+    std::vector<Counters> drained = read_at_one_instant({Counter::MemoryCurrent, Counter::CpuUsageNs});
     fault_.report(drained, Moment::Drained, monotonic_ns() - first_attach_ns_);
     for (size_t i = 0; i < drained.size(); ++i) observation_.nodes[i].drained = std::move(drained[i]);
     if (limits_the_hierarchy(scenario_)) try_children();
