@@ -103,17 +103,17 @@ Result<void> build(const SnapshotOptions& options, const std::string& initramfs,
   files.initramfs = initrd->get();
   Result<Vm> vm = Vm::start(options.shape, VmStart::Boot, files);
   if (!vm) return tl::unexpected(vm.error());
-  const bool in_time = vm->wait_for_boot(Clock::now() + options.boot_limit);
+  if (auto sent = vm->send({R"({"execute":"qmp_capabilities"})", kCapabilities}); !sent) return sent;
+  const Result<bool> in_time = vm->wait_for_boot(Clock::now() + options.boot_limit, options.shape.cpus > 1);
+  if (!in_time) return tl::unexpected(in_time.error());
   if (vm->state() == Mailbox::State::CannotServe) {
     const Result<Observation> why = decode_answer(vm->text());
     return tl::unexpected(why ? Error{} : why.error());
   }
-  if (vm->state() != Mailbox::State::Ready) return tl::unexpected(boot_error(*vm, options, in_time));
+  if (vm->state() != Mailbox::State::Ready) return tl::unexpected(boot_error(*vm, options, *in_time));
   const std::string facts(vm->text());
   // Saved while it runs: a clone then goes on by itself, and nobody need talk to it.
-  if (auto sent = vm->send({R"({"execute":"qmp_capabilities"})", kCapabilities, save_to(*state)}); !sent) {
-    return sent;
-  }
+  if (auto sent = vm->send({save_to(*state)}); !sent) return sent;
   if (auto saved = vm->wait_for_event("\"MIGRATION\"", "\"completed\"", Clock::now() + kQmpLimit); !saved) {
     return saved;
   }

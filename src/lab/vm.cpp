@@ -121,9 +121,19 @@ Result<void> Vm::wait_for_event(std::string_view one, std::string_view other, De
   }
 }
 
-bool Vm::wait_for_boot(Deadline deadline) {
+Result<bool> Vm::wait_for_boot(Deadline deadline, bool has_several_cpus) {
+  constexpr auto kTurn = std::chrono::milliseconds(50);
+  Deadline next_turn = Clock::now();
   while (state() == Mailbox::State::Booting && !process_->has_ended()) {
     if (Clock::now() >= deadline) return false;
+    if (has_several_cpus && Clock::now() >= next_turn) {
+      if (auto sent = send({R"({"execute":"stop"})", R"({"execute":"cont"})"}); !sent) {
+        return tl::unexpected(sent.error());
+      }
+      read_control();
+      said_.clear();
+      next_turn = Clock::now() + kTurn;
+    }
     pollfd watched{process_->end_fd(), POLLIN, 0};
     ::poll(&watched, 1, milliseconds_until(deadline, 5));
   }

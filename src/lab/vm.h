@@ -42,7 +42,11 @@ class Vm {
   /// the deadline.
   Result<void> wait_for_event(std::string_view one, std::string_view other, Deadline deadline);
   /// Until the guest has set another state than Booting, QEMU has ended, or the deadline (false) is reached.
-  bool wait_for_boot(Deadline deadline);
+  /// After qmp_capabilities. Several CPUs are stopped and let go again and again: QEMU (7.2,
+  /// rr_cpu_thread_fn) gives the first one all instructions until the next timer and the others none unless
+  /// it pauses or is kicked, and a kernel that polls for the second one (6.1, do_boot_cpu) would do so for
+  /// ever.
+  Result<bool> wait_for_boot(Deadline deadline, bool has_several_cpus);
   /// Until QEMU has ended; QMP errors end it. False at the deadline.
   Result<bool> wait_for_end(Deadline deadline);
 

@@ -57,6 +57,7 @@ TEST_P(LabDeterminism, GivesTheSameBytesInEveryClone) {
 
 INSTANTIATE_TEST_SUITE_P(StockKernels, LabDeterminism,
                          ::testing::Values("Lab/debian-6.1/v1", "Lab/debian-6.1/v2", "Lab/debian-6.12/v2",
+                                           "Lab/debian-6.1/v1/2cpus", "Lab/debian-6.1/v2/2cpus",
                                            "Lab/debian-6.12/v2/2cpus", "Lab/debian-6.12/v2/4cpus",
                                            "Lab/debian-6.12/v2/8cpus"),
                          [](const ::testing::TestParamInfo<const char*>& machine) {
