@@ -28,6 +28,15 @@ constexpr int kSelfCheckClones = 3;
 constexpr std::string_view kEqual = "equal";
 constexpr std::string_view kDifferent = "different";
 
+/// A clone's console has nothing of the boot.
+Observation of_dead_kernel(const MachineFacts& facts, const std::string& console) {
+  Observation seen;
+  seen.machine = facts;
+  seen.health.log_readable = true;
+  seen.health.log = kernel_lines(console);
+  return seen;
+}
+
 Result<std::string> find_init(const std::string& wanted) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -148,6 +157,7 @@ Result<Observation> LabMachine::run(const Scenario& scenario) {
   } else if (vm->state() == Mailbox::State::Answered && vm->ended_by_guest()) {
     return decode_answer(vm->text());
   } else if (const auto panic = panic_in(console)) {
+    if (!is_harness_panic(*panic)) return of_dead_kernel(facts(), console);
     error.advice = *panic;
   } else if (vm->state() == Mailbox::State::Overran) {
     error.errnum = ETIMEDOUT;

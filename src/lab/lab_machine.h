@@ -43,7 +43,8 @@ class LabMachine final : public Machine {
   bool deterministic() const override { return deterministic_; }
   /// A clone for each CPU of the host.
   int lanes() const override;
-  /// A guest that panics, hangs or loses its QEMU is an Infrastructure error with the console's last lines.
+  /// A guest that hangs, loses its QEMU or has lost its /init is an Infrastructure error with the console's
+  /// last lines; of a kernel that panics all that it said is observed (Observation::kernel_died).
   Result<Observation> run(const Scenario& scenario) override;
 
   /// Runs one scenario in `clones` clones: how many observations were the same, byte for byte, as the first.

@@ -167,17 +167,41 @@ std::string Vm::how_it_ended() const {
 
 std::string Vm::console() const { return read_all(console_).value_or(""); }
 
-std::string last_console_lines(const std::string& console, size_t count) {
+namespace {
+
+std::vector<std::string> console_lines(const std::string& console) {
   std::vector<std::string> lines;
   std::istringstream all(console);
   for (std::string line; std::getline(all, line);) {
     std::erase_if(line, [](char c) { return static_cast<unsigned char>(c) < ' '; });
     if (!line.empty()) lines.push_back(line);
   }
+  return lines;
+}
+
+}  // namespace
+
+std::string last_console_lines(const std::string& console, size_t count) {
+  const std::vector<std::string> lines = console_lines(console);
   std::string text;
   const size_t first = lines.size() > count ? lines.size() - count : 0;
   for (size_t i = first; i < lines.size(); ++i) text += (text.empty() ? "" : " | ") + lines[i];
   return text;
+}
+
+std::vector<std::string> kernel_lines(const std::string& console) {
+  std::vector<std::string> lines = console_lines(console);
+  for (std::string& line : lines) {
+    // "[   12.345678] text"
+    const size_t stamp = line.starts_with('[') ? line.find("] ") : std::string::npos;
+    if (stamp != std::string::npos) line.erase(0, stamp + 2);
+  }
+  return lines;
+}
+
+bool is_harness_panic(const std::string& panic) {
+  return panic.find("Attempted to kill init") != std::string::npos ||
+         panic.find("System is deadlocked on memory") != std::string::npos;
 }
 
 std::optional<std::string> panic_in(const std::string& console) {

@@ -77,7 +77,11 @@ class Vm {
 
 /// The console's last lines, as one line.
 std::string last_console_lines(const std::string& console, size_t count = 6);
+/// The console's lines, without time stamps.
+std::vector<std::string> kernel_lines(const std::string& console);
 /// "Kernel panic - …" if the console says so.
 std::optional<std::string> panic_in(const std::string& console);
+/// Whether the kernel is not to blame: the guest's /init ended, or the machine is too small to hold it.
+bool is_harness_panic(const std::string& panic);
 
 }  // namespace treeline

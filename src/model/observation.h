@@ -151,6 +151,9 @@ struct Observation {
   std::vector<CpuNoise> noise;
   KernelHealth health;
   bool operator==(const Observation&) const = default;
+
+  /// Nothing was observed but the machine and, in health.log, the kernel's last words.
+  bool kernel_died() const { return nodes.empty(); }
 };
 
 }  // namespace treeline

@@ -12,7 +12,8 @@ namespace treeline {
 namespace {
 
 // What lib/bug.c, kernel/panic.c, kernel/watchdog.c, kernel/hung_task.c and kernel/rcu/tree_stall.h print.
-constexpr std::string_view kAlarms[] = {"WARNING: ",
+constexpr std::string_view kAlarms[] = {"Kernel panic",
+                                        "WARNING: ",
                                         "BUG: ",
                                         "Oops: ",
                                         "kernel BUG at",
@@ -39,7 +40,11 @@ bool is_alarm(const std::string& line) {
 std::vector<Finding> judge_kernel_health(const Scenario& /*scenario*/, const Observation& observation) {
   const KernelHealth& health = observation.health;
   const Subject subject{"kernel.health", Controller::Core, kRoot, ""};
+  // Of a kernel that died the first alarm tells more than its last words, of which the panic is one.
   const auto alarm = std::find_if(health.log.begin(), health.log.end(), is_alarm);
+  if (observation.kernel_died() && alarm == health.log.end()) {
+    return {is_true(subject, true, "the kernel died and said nothing", "what it said is unknown")};
+  }
   const bool tainted = (health.taint_after & ~health.taint_before) != 0;
   if (alarm != health.log.end()) return {is_true(subject, false, fmt::format("the kernel says: {}", *alarm))};
   if (tainted) {

@@ -75,6 +75,7 @@ bool fits(const Scenario& scenario, const Observation& observation) {
 std::span<const Invariant> invariants() { return kInvariants; }
 
 Result<Verdict> judge(const Scenario& scenario, const Observation& observation) {
+  if (observation.kernel_died()) return Verdict{judge_kernel_health(scenario, observation)};
   if (!fits(scenario, observation)) {
     return fail(ErrorKind::Infrastructure, "judge", "the observation", 0, "it is of another scenario");
   }

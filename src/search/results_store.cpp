@@ -56,11 +56,12 @@ uint64_t hash_of(std::string_view text) {
 Result<ResultsStore> ResultsStore::open(const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder + "/failures", error);
+  if (!error) fs::create_directories(folder + "/errors", error);
   if (error) {
     return fail(ErrorKind::InvalidInput, "make the results folder", folder, error.value(),
                 "give one that can be written to with --results");
   }
-  for (const std::string& written : {folder, folder + "/failures"}) sweep_folder(written);
+  for (const std::string& written : {folder, folder + "/failures", folder + "/errors"}) sweep_folder(written);
   return ResultsStore(folder);
 }
 
@@ -74,6 +75,15 @@ void ResultsStore::clear_in_flight(int lanes) const {
 
 Result<void> ResultsStore::save_summary(const std::string& text) const {
   return replace_file(folder_ + "/summary.json", text);
+}
+
+Result<std::string> ResultsStore::save_trouble(const Counterexample& example) const {
+  const Provenance& from = *example.provenance;
+  const std::string path =
+      fmt::format("{}/errors/{}-{}-{}.json", folder_, from.property, from.seed, from.index);
+  if (Result<void> saved = replace_file(path, to_json(example, 1)); !saved)
+    return tl::unexpected(saved.error());
+  return path;
 }
 
 Result<std::string> ResultsStore::save_failure(const Counterexample& example) const {

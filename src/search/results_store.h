@@ -19,6 +19,8 @@ class ResultsStore {
   Result<void> save_in_flight(const Counterexample& example, int lane) const;
   /// After the search: its presence tells of one that did not come to its end.
   void clear_in_flight(int lanes) const;
+  /// What ran when the machine failed: errors/PROPERTY-SEED-INDEX.json, which is returned.
+  Result<std::string> save_trouble(const Counterexample& example) const;
   /// The file that it was saved as.
   Result<std::string> save_failure(const Counterexample& example) const;
   Result<void> save_summary(const std::string& text) const;

@@ -1,5 +1,7 @@
 #include "search/search.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -124,7 +126,7 @@ class Hunt {
     ++result_.scenarios_by_property[name];
     result_.seconds_by_property[name] += done.seconds / machine_.lanes();
     if (!done.trial) {
-      note_trouble(done.trial.error());
+      note_trouble(done.trial.error(), &example);
       return std::nullopt;
     }
     tally(done.trial->verdict);
@@ -142,10 +144,20 @@ class Hunt {
     return !broken_;
   }
 
-  void note_trouble(const Error& error) {
+  /// `drawn`: what ran, if it was none of the search's own reruns of it.
+  void note_trouble(Error error, const Counterexample* drawn = nullptr) {
     constexpr size_t kKept = 5;
     ++result_.infrastructure_errors;
-    if (result_.errors.size() < kKept) result_.errors.push_back(error);
+    if (result_.errors.size() >= kKept) return;
+    if (drawn) {
+      const Result<std::string> file = store_.save_trouble(*drawn);
+      if (!file) {
+        broken_ = file.error();
+      } else {
+        error.advice += fmt::format("{}what ran is in {}", error.advice.empty() ? "" : "; ", *file);
+      }
+    }
+    result_.errors.push_back(std::move(error));
   }
 
   void tally(const Verdict& verdict) {

@@ -7,6 +7,9 @@
 #include <random>
 
 #include "fixtures/environment.h"
+#include "generators/constraints.h"
+#include "generators/property.h"
+#include "search/search.h"
 #include "tests/lab/lab.h"
 
 /// What goes wrong around a run is an error that says what, never a verdict, and leaves nothing behind.
@@ -143,16 +146,29 @@ TEST_F(LabFault, QemuDiesWithItsMachine) {
   EXPECT_TRUE(poll_until([&] { return has_ended(found[0]); }));
 }
 
-TEST_F(LabFault, APanicIsToldInItsOwnWords) {
+/// A kernel that dies of an OOM kill in a group: found, shrunk and replayed like any other defect.
+TEST_F(LabFault, AKernelThatPanicsViolatesItsHealth) {
   LabOptions with = options();
   with.shape.cmdline = "sysctl.vm.panic_on_oom=2";
   auto lab = LabMachine::open(with);
   ASSERT_TRUE(lab) << to_string(lab.error());
-  const auto seen = (*lab)->run(
-      one_node({{Knob::MemoryMax, Amount{4 << 20}}}, MemoryHog{MemoryKind::Anonymous, 16 << 20}, 1'000'000));
-  ASSERT_FALSE(seen);
-  EXPECT_EQ(seen.error().kind, ErrorKind::Infrastructure);
-  EXPECT_THAT(to_string(seen.error()), HasSubstr("Kernel panic - not syncing: Out of memory"));
+  const TempFolder results;
+  SearchOptions search_for;
+  search_for.properties = {find_property("memory")};
+  search_for.results_dir = results.path();
+  const auto found = search(**lab, constraints_for((*lab)->facts()), search_for);
+  ASSERT_TRUE(found) << to_string(found.error());
+  ASSERT_EQ(found->failures.size(), 1U);
+  const Counterexample& minimum = found->failures[0];
+  EXPECT_EQ(minimum.signature->invariant, "kernel.health");
+  EXPECT_THAT(report(minimum, found->files[0]), HasSubstr("Kernel panic - not syncing: Out of memory"));
+  Size shape = size_of(minimum.scenario);
+  shape.detail = 0;
+  EXPECT_EQ(shape, (Size{1, 0, 1, 1, 0}));
+  const auto again = replay(**lab, minimum.scenario, &*minimum.signature, 3, &*minimum.observation);
+  ASSERT_TRUE(again) << to_string(again.error());
+  EXPECT_EQ(again->rate.violated, 3);
+  EXPECT_EQ(again->identical, 3);
 }
 
 TEST_F(LabFault, ARunThatOverrunsIsEnded) {

@@ -80,6 +80,9 @@ TEST(Console, GivesItsLastLinesAndThePanic) {
   EXPECT_EQ(last_console_lines(console, 2), "two | [ 1.0] Kernel panic - not syncing: x");
   EXPECT_EQ(panic_in(console), "Kernel panic - not syncing: x");
   EXPECT_EQ(panic_in("all is well"), std::nullopt);
+  EXPECT_EQ(kernel_lines(console), (std::vector<std::string>{"one", "two", "Kernel panic - not syncing: x"}));
+  EXPECT_TRUE(is_harness_panic("Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b"));
+  EXPECT_FALSE(is_harness_panic("Kernel panic - not syncing: Fatal exception in interrupt"));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "oracle/oracle.h"
 #include "world.h"
 
 namespace treeline::world_test {
@@ -80,6 +81,20 @@ TEST(KernelHealth, IsNamedAtTheRootAlways) {
   world.run_for_ms(10);
   ASSERT_EQ(world.findings(kName).size(), 1u);
   EXPECT_EQ(world.findings(kName)[0].node, kRoot);
+}
+
+TEST(KernelHealth, OfAKernelThatDiedNothingElseIsJudged) {
+  World world = logged({"harmless", "BUG: kernel NULL pointer dereference, address: 0000000000000000",
+                        "Kernel panic - not syncing: Fatal exception in interrupt"});
+  world.seen.nodes.clear();
+  const auto verdict = judge(world.scenario, world.seen);
+  ASSERT_TRUE(verdict) << to_string(verdict.error());
+  ASSERT_EQ(verdict->findings.size(), 1U);
+  EXPECT_EQ(verdict->findings[0].invariant, kName);
+  EXPECT_EQ(verdict->findings[0].status, Status::Violated);
+  EXPECT_NE(verdict->findings[0].sentence.find("NULL pointer"), std::string::npos);
+  world.seen.health.log.clear();
+  EXPECT_EQ(judge(world.scenario, world.seen)->findings[0].status, Status::Inconclusive);
 }
 
 }  // namespace

@@ -34,6 +34,21 @@ TEST(SearchTrouble, IsCountedAndIsNoVerdict) {
   EXPECT_EQ(result->errors[0].operation, "run the executor");
 }
 
+TEST(SearchTrouble, IsKeptWithTheScenarioThatRan) {
+  const TemporaryFolder results;
+  FakeMachine machine(
+      [](const Scenario&, const Observation&, uint64_t) -> Result<Observation> { return kTrouble(); });
+  SearchOptions options = pids_options(results);
+  options.count = 1;
+  const auto result = search(machine, fake_constraints(), options);
+  ASSERT_TRUE(result) << to_string(result.error());
+  const std::string file = results.path() + "/errors/pids-1-0.json";
+  EXPECT_NE(to_string(result->errors[0]).find(file), std::string::npos) << to_string(result->errors[0]);
+  const auto kept = counterexample_from_file(file);
+  ASSERT_TRUE(kept) << to_string(kept.error());
+  EXPECT_EQ(kept->scenario, draw_scenario(*options.properties[0], fake_constraints(), 1, 0));
+}
+
 TEST(SearchTrouble, AnObservationOfAnotherScenarioIsTroubleToo) {
   const TemporaryFolder results;
   FakeMachine machine([](const Scenario&, Observation seen, uint64_t) {
