@@ -37,8 +37,10 @@ std::vector<std::string> qemu_command(const LabShape& shape, VmStart start) {
       // shift=3: an instruction takes 8 ns; at 6 the tick's own cost would distort CPU shares.
       "-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off,align=off", "-rtc",
       "base=2024-01-01,clock=vm", "-seed", "1",
-      // Page tables of five levels make each miss of the emulated TLB dearer.
-      "-cpu", "max,la57=off", "-smp", std::to_string(shape.cpus), "-m",
+      // Page tables of five levels make each miss of the emulated TLB dearer. CMPXCHG16B leaves stale flags
+      // if an interrupt comes right after it (QEMU 7.2, helper_cmpxchg16b: CC_OP is not stored before), of
+      // which a guest once died by a double fault.
+      "-cpu", "max,la57=off,cx16=off", "-smp", std::to_string(shape.cpus), "-m",
       fmt::format("{}M", shape.memory_bytes >> 20), "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
       "-device", "ivshmem-plain,memdev=mailbox,master=on"};
   // Backends are made before the devices that use them, in whatever order they are given.
