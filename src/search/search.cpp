@@ -76,11 +76,23 @@ class Hunt {
     const std::string name(property.name);
     ++result_.scenarios_by_property[name];
     result_.seconds_by_property[name] += std::chrono::duration<double>(Clock::now() - began).count();
-    if (!trial) return note_trouble(trial.error());
-    tally(trial->verdict);
-    if (const std::optional<Signature> signature = new_signature(trial->verdict)) {
-      pursue(std::move(example), *signature, std::move(*trial));
+    const size_t failures_before = result_.failures.size();
+    if (!trial) {
+      note_trouble(trial.error());
+    } else {
+      tally(trial->verdict);
+      if (const auto signature = new_signature(trial->verdict)) pursue(example, *signature, *trial);
     }
+    if (broken_ || !options_.on_judged) return;
+    const bool failed = result_.failures.size() > failures_before;
+    const Judged judged{property,
+                        index,
+                        example.scenario,
+                        std::chrono::duration<double>(Clock::now() - began).count(),
+                        trial ? &*trial : nullptr,
+                        failed ? &result_.failures.back() : nullptr,
+                        failed ? &result_.files.back() : nullptr};
+    if (Result<void> told = options_.on_judged(judged); !told) broken_ = told.error();
   }
 
   /// Persists what runs next and tells of it. False if it could not be written.
@@ -115,7 +127,7 @@ class Hunt {
       if (finding.status != Status::Violated) continue;
       if (!options_.only_invariant.empty() && finding.invariant != options_.only_invariant) continue;
       const Signature signature = signature_of(finding, machine_.facts().mode);
-      if (!confirmed_.contains(signature)) return signature;
+      if (!confirmed_.contains(signature) && !options_.known.contains(signature)) return signature;
     }
     return std::nullopt;
   }
