@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <map>
 
 namespace treeline::cli {
 
@@ -20,6 +21,23 @@ int report_error(const Error& error) {
   for (char& c : line) c = c == '\n' ? ' ' : c;
   fmt::print(stderr, "treeline: {}\n", line);
   return exit_code_of(error.kind);
+}
+
+Result<std::chrono::milliseconds> parse_time(const std::string& text) {
+  size_t used = 0;
+  double number = -1;
+  try {
+    number = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = used > 0 ? text.substr(used) : "?";
+  const std::map<std::string, double> units{{"", 1}, {"s", 1}, {"m", 60}, {"h", 3'600}, {"d", 86'400}};
+  const auto known = units.find(unit);
+  if (!(number > 0 && number < 1e6) || known == units.end()) {
+    return fail(ErrorKind::InvalidInput, "read the time", text, 0, "write it like 90s, 10m, 2h or 7d");
+  }
+  return std::chrono::milliseconds(static_cast<int64_t>(number * known->second * 1'000));
 }
 
 void catch_interrupts() {

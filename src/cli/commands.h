@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,9 +20,13 @@ Action add_replay(CLI::App& app);
 Action add_show(CLI::App& app);
 Action add_judge(CLI::App& app);
 Action add_doctor(CLI::App& app);
+Action add_history(CLI::App& app);
 
 /// One line on stderr; its exit code.
 int report_error(const Error& error);
+
+/// "90", "90s", "2m", "1h", "7d".
+Result<std::chrono::milliseconds> parse_time(const std::string& text);
 
 /// Which machine, and all options of either kind.
 struct MachineChoice {

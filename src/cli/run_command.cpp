@@ -8,6 +8,7 @@
 #include "generators/placement.h"
 #include "search/search.h"
 #include "search/summary.h"
+#include "store/recorder.h"
 
 namespace treeline::cli {
 
@@ -32,23 +33,6 @@ struct RunChoice {
   std::string shrink_time = "60s";
   int max_failures = 1;
 };
-
-/// "90", "90s", "2m", "1h".
-Result<std::chrono::milliseconds> parse_time(const std::string& text) {
-  size_t used = 0;
-  double number = -1;
-  try {
-    number = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = used > 0 ? text.substr(used) : "?";
-  const double seconds = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : -1;
-  if (!(number > 0 && number < 1e6) || seconds < 0) {
-    return fail(ErrorKind::InvalidInput, "read the time", text, 0, "write it like 90s, 10m or 2h");
-  }
-  return std::chrono::milliseconds(static_cast<int64_t>(number * seconds * 1'000));
-}
 
 Result<std::vector<const Property*>> choose_properties(const std::vector<std::string>& names,
                                                        const MachineFacts& machine) {
@@ -142,6 +126,10 @@ Result<int> run(const RunChoice& choice) {
   options.max_failures = choice.max_failures;
   options.fault = choice.machine.fault;
   options.should_stop = was_interrupted;
+  const Result<Recorder> recorder =
+      Recorder::open(choice.results, {(*machine)->name(), (*machine)->facts(), options.seed, options.fault});
+  if (!recorder) return tl::unexpected(recorder.error());
+  options.on_judged = [&](const Judged& judged) { return recorder->record(judged); };
   const MachineFacts& facts = (*machine)->facts();
   fmt::print("{}: Linux {}, cgroup {}, {} CPUs; seed {}\n", (*machine)->name(), facts.kernel_release,
              facts.mode, facts.cpus.size(), options.seed);
@@ -151,6 +139,7 @@ Result<int> run(const RunChoice& choice) {
       search(**machine, *constraints, options, [&](const Progress& progress) { display.show(progress); });
   display.finish();
   if (!result) return tl::unexpected(result.error());
+  if (Result<void> ended = recorder->end(); !ended) return tl::unexpected(ended.error());
   fmt::print("\n{}", summary(*result));
   for (size_t i = 0; i < result->failures.size(); ++i) {
     fmt::print("\n{}", report(result->failures[i], result->files[i], replay_options(choice.machine)));
@@ -170,7 +159,8 @@ Action add_run(CLI::App& app) {
   command->add_option("--count,-n", choice->count,
                       "Scenarios to run (default 100, or as many as --time allows)");
   command->add_option("--time,-t", choice->time, "Time after which to stop: 90s, 10m, 2h");
-  command->add_option("--results", choice->results, "Folder for failures")->capture_default_str();
+  command->add_option("--results", choice->results, "Folder for failures and results.db")
+      ->capture_default_str();
   command->add_option(
       "--placement", choice->placement,
       "Where workers go: leaves, all, random:30, depth:2, or a predicate (default: any of them)");

@@ -34,8 +34,10 @@ class Hunt {
   }
 
   Result<SearchResult> run() {
-    while (std::optional<Violation> found = next_violation()) {
-      pursue(std::move(found->example), found->signature, std::move(found->trial));
+    while (const std::optional<Violation> found = next_violation()) {
+      const size_t failures_before = result_.failures.size();
+      pursue(found->example, found->signature, *found->done.trial);
+      tell(found->example, found->done, result_.failures.size() > failures_before);
     }
     if (broken_) return tl::unexpected(*broken_);
     store_.clear_in_flight(machine_.lanes());
@@ -80,7 +82,7 @@ class Hunt {
   struct Violation {
     Counterexample example;
     Signature signature;
-    Trial trial;
+    Done done;
   };
 
   /// Goes on from where it stopped, until something is to be pursued: what was begun after that is dropped,
@@ -99,8 +101,9 @@ class Hunt {
     while (auto ended = runs.take()) {
       auto& [example, done] = *ended;
       if (const std::optional<Signature> signature = note(example, done)) {
-        return Violation{std::move(example), *signature, std::move(*done.trial)};
+        return Violation{std::move(example), *signature, std::move(done)};
       }
+      tell(example, done, false);
     }
     return std::nullopt;
   }
@@ -131,6 +134,20 @@ class Hunt {
     }
     tally(done.trial->verdict);
     return new_signature(done.trial->verdict);
+  }
+
+  /// Of a scenario that was judged, and the failure that it led to, if that is new.
+  void tell(const Counterexample& example, const Done& done, bool failed) {
+    if (broken_ || !options_.on_judged) return;
+    const uint64_t index = example.provenance->index;
+    const Judged judged{property_of(index),
+                        index,
+                        example.scenario,
+                        done.seconds,
+                        done.trial ? &*done.trial : nullptr,
+                        failed ? &result_.failures.back() : nullptr,
+                        failed ? &result_.files.back() : nullptr};
+    if (Result<void> told = options_.on_judged(judged); !told) broken_ = told.error();
   }
 
   /// Persists what runs next and tells of it. False if it could not be written.
@@ -177,7 +194,7 @@ class Hunt {
       if (finding.status != Status::Violated) continue;
       if (!options_.only_invariant.empty() && finding.invariant != options_.only_invariant) continue;
       const Signature signature = signature_of(finding, machine_.facts().mode);
-      if (!confirmed_.contains(signature)) return signature;
+      if (!confirmed_.contains(signature) && !options_.known.contains(signature)) return signature;
     }
     return std::nullopt;
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,20 @@
 #include "generators/property.h"
 #include "machine/machine.h"
 #include "model/counterexample.h"
+#include "search/trial.h"
 
 namespace treeline {
+
+/// A scenario that was run, and what came of it. Valid during the call that tells of it.
+struct Judged {
+  const Property& property;
+  uint64_t index;
+  const Scenario& scenario;
+  double seconds;
+  const Trial* trial;             ///< nullptr: infrastructure trouble.
+  const Counterexample* failure;  ///< Confirmed or flaky, and saved; nullptr: nothing was pursued.
+  const std::string* file;        ///< Where the failure was saved.
+};
 
 struct SearchOptions {
   std::vector<const Property*> properties;  ///< Taken in turn, index by index.
@@ -26,9 +39,12 @@ struct SearchOptions {
   std::chrono::milliseconds shrink_time{60'000};
   int max_failures = 1;        ///< Stop after that many distinct signatures.
   std::string only_invariant;  ///< Non-empty: other invariants' violations are counted, not pursued.
+  std::set<Signature> known;   ///< Their violations are counted, not pursued.
   std::string fault;           ///< Recorded in the provenance.
   /// Asked between runs, by any thread: the user wants to leave.
   std::function<bool()> should_stop;
+  /// After each scenario; an error ends the search.
+  std::function<Result<void>(const Judged&)> on_judged;
 };
 
 struct InvariantTally {

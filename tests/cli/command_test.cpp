@@ -34,6 +34,7 @@ class TemporaryFile {
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
+  const std::string& folder() const { return folder_; }
   std::string path() const { return folder_ + "/case.json"; }
   void write(const std::string& text) const { std::ofstream(path(), std::ios::binary) << text; }
 
@@ -52,7 +53,8 @@ Scenario small_scenario() {
 TEST(Command, HelpNamesEverySubcommand) {
   const Ended ended = treeline_command("--help");
   EXPECT_EQ(ended.code(), 0);
-  for (const char* name : {"run", "replay", "show", "doctor"}) EXPECT_THAT(ended.said, HasSubstr(name));
+  for (const char* name : {"run", "replay", "show", "doctor", "history"})
+    EXPECT_THAT(ended.said, HasSubstr(name));
 }
 
 TEST(Command, AnUnknownSubcommandOptionOrPropertyIsInvalidInput) {
@@ -97,6 +99,17 @@ TEST(ShowCommand, NamesAFileThatIsNotThere) {
     EXPECT_THAT(ended.said, HasSubstr("/no/such/file.json"));
     EXPECT_THAT(ended.said, HasSubstr("No such file"));
   }
+}
+
+TEST(HistoryCommand, RefusesAFolderWithoutResultsAndATimeThatIsNone) {
+  const Ended nothing = treeline_command("history --results /no/such/folder");
+  EXPECT_EQ(nothing.code(), exit_code::kInvalidInput) << nothing.said;
+  EXPECT_THAT(nothing.said, HasSubstr("/no/such/folder/results.db"));
+  const TemporaryFile file("no database, but a file that is long enough to be read as one");
+  std::filesystem::rename(file.path(), file.folder() + "/results.db");
+  const Ended damaged = treeline_command("history --results " + file.folder());
+  EXPECT_EQ(damaged.code(), exit_code::kInvalidInput) << damaged.said;
+  EXPECT_THAT(damaged.said, HasSubstr("damaged"));
 }
 
 TEST(ShowCommand, PointsAtTheFaultInAFile) {
