@@ -98,7 +98,7 @@ void draw_modest(Scenario& scenario, const Ground& ground, const Constraints& co
   }
   const double per_cpu = static_cast<double>(constraints.machine.cfs_slice_us) + kLateTickUs;
   const auto quota = static_cast<int64_t>(1.25 * demand_us + cpu_count(constraints) * per_cpu);
-  const bool are_all_limited = *chance(90);  // every group above must leave them alone just as well
+  const bool are_all_limited = *chance(95);  // every group above must leave them alone just as well
   for (const NodeId node : scenario.tree.lineage(ground.target)) {
     if (node != ground.target && !are_all_limited) continue;
     scenario.tree[node].limits[Knob::CpuMax] = CpuBandwidth{quota, period};
@@ -112,9 +112,9 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree = ground.tree;
   scenario.strategy = ground.placement.strategy;
   const int mode = *uniform(0, 99);
-  if (mode < 57 && constraints.machine.has(Knob::CpusetCpus)) {
+  if (mode < 55 && constraints.machine.has(Knob::CpusetCpus)) {
     draw_wanters_apart(scenario, ground, constraints);
-  } else if (mode < 60) {
+  } else if (mode < 58) {
     draw_single_wanter(scenario, ground, constraints);
   } else {
     draw_modest(scenario, ground, constraints);
