@@ -41,6 +41,8 @@ constexpr std::array<std::string_view, 2> kSwapAims{"memory.swap_max", "memory.o
 constexpr std::array<std::string_view, 1> kHierarchyAims{"cgroup.hierarchy"};
 constexpr std::array<std::string_view, 1> kPartitionAims{"cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kKillAims{"cgroup.kill"};
+constexpr std::array<std::string_view, 3> kMemoryChangeAims{"memory.max", "memory.oom", "knob.readback"};
+constexpr std::array<std::string_view, 2> kPidsChangeAims{"pids.max", "knob.readback"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
 struct Entry {
@@ -48,7 +50,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 16;
+constexpr size_t kCount = 19;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -85,6 +87,15 @@ const std::array<Entry, kCount>& entries() {
         kPartitionAims},
        partition_gen},
       {{"kill", "cgroup.kill leaves no task of its subtree, and takes no other", {}, kKillAims}, kill_gen},
+      {{"cpu_bandwidth_change", "A cpu.max that is changed while work runs binds from then on", kCpuMax,
+        kBandwidthAims},
+       cpu_bandwidth_change_gen},
+      {{"memory_change", "A memory.max that is changed while work runs binds from then on", kMemoryMax,
+        kMemoryChangeAims},
+       memory_change_gen},
+      {{"pids_change", "A pids.max that is changed while work runs binds from then on", kPidsMax,
+        kPidsChangeAims},
+       pids_change_gen},
   }};
   return kEntries;
 }

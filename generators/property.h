@@ -22,7 +22,8 @@ struct Property {
 };
 
 /// cpu_bandwidth, cpu_entitlement, cpu_fairness, cpuset, memory, pids, io, freezer, rules (read-back and
-/// refusals), mixed (everything at once); on v2 also memory_high, oom_group, swap, hierarchy, kill.
+/// refusals), mixed (everything at once); on v2 also memory_high, oom_group, swap, hierarchy, kill. In
+/// motion: cpu_bandwidth_change, memory_change, pids_change.
 std::span<const Property> properties();
 const Property* find_property(std::string_view name);
 

@@ -40,7 +40,9 @@ std::optional<Workload> together(const Workload& one, const Workload& other) {
   }
   const auto* storm = std::get_if<ForkStorm>(&one);
   const auto* more_forks = std::get_if<ForkStorm>(&other);
-  if (storm && more_forks) return ForkStorm{storm->forks + more_forks->forks + 1};  // and the other itself
+  if (storm && more_forks) {
+    return ForkStorm{storm->forks + more_forks->forks + 1, storm->pause_us};  // and the other itself
+  }
   return std::nullopt;
 }
 
@@ -69,6 +71,39 @@ void add_partial_rates(Candidates& candidates, const Scenario& scenario) {
 }  // namespace
 
 Candidates drop_actions(const Scenario& scenario) { return drop_from(scenario, &Scenario::actions); }
+
+Candidates join_actions(const Scenario& scenario) {
+  Candidates candidates;
+  const auto with = [&](auto change) {
+    candidates.push_back(scenario);
+    change(candidates.back());
+  };
+  for (size_t i = 0; i + 1 < scenario.actions.size(); ++i) {
+    with([i](Scenario& joined) { joined.actions[i + 1].at_us = joined.actions[i].at_us; });
+    with([i](Scenario& joined) { joined.actions[i].at_us = joined.actions[i + 1].at_us; });
+  }
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    if (action.kind != Action::Kind::SetLimit) continue;
+    // What it sets may as well have stood from the start.
+    with([&](Scenario& joined) {
+      joined.tree[action.node].limits[action.knob] = action.value;
+      joined.actions.erase(joined.actions.begin() + static_cast<std::ptrdiff_t>(i));
+    });
+    // Of two changes of one limit, the first with the value of the second.
+    for (size_t j = i + 1; j < scenario.actions.size(); ++j) {
+      const Action& later = scenario.actions[j];
+      if (later.kind != action.kind || later.node != action.node || later.knob != action.knob) continue;
+      with([&](Scenario& joined) {
+        joined.actions[i].value = later.value;
+        joined.actions.erase(joined.actions.begin() + static_cast<std::ptrdiff_t>(j));
+      });
+      break;
+    }
+  }
+  return candidates;
+}
+
 Candidates drop_probes(const Scenario& scenario) { return drop_from(scenario, &Scenario::probes); }
 
 Candidates drop_workers(const Scenario& scenario) {

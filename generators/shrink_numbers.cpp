@@ -55,6 +55,8 @@ void change_workload(Workload& workload, F& f) {
     change(memory->bytes, {Side::Load, 4096, true}, f);
     change(memory->chunk_bytes, {Side::Load, 4096, true}, f);
     memory->chunk_bytes = std::min(memory->chunk_bytes, memory->bytes);
+  } else if (auto* storm = std::get_if<ForkStorm>(&workload)) {
+    if (storm->pause_us > 0) change(storm->pause_us, {Side::Load, 1'000, false}, f);
   } else if (auto* io = std::get_if<IoHog>(&workload)) {
     change(io->block_bytes, {Side::Load, 4096, true}, f);
     change(io->file_bytes, {Side::Load, io->block_bytes, true}, f);
@@ -64,20 +66,25 @@ void change_workload(Workload& workload, F& f) {
   }
 }
 
+int64_t least_limit(Knob knob) {
+  // Below a MiB a worker could not live.
+  constexpr int64_t kLeastMemory = 1 << 20;
+  return knob == Knob::MemoryMax ? kLeastMemory : std::max<int64_t>(knob_info(knob).min, 0);
+}
+
 /// Replaces every number of the scenario by f(number, info), in a fixed order.
 template <typename F>
 void change_numbers(Scenario& scenario, F f) {
   for (Node& node : scenario.tree.nodes) {
-    for (auto& [knob, value] : node.limits) {
-      // Below a MiB a worker could not live.
-      constexpr int64_t kLeastMemory = 1 << 20;
-      const KnobInfo& info = knob_info(knob);
-      const bool is_memory_max = knob == Knob::MemoryMax;
-      change_value(knob, value, is_memory_max ? kLeastMemory : std::max<int64_t>(info.min, 0), f);
-    }
+    for (auto& [knob, value] : node.limits) change_value(knob, value, least_limit(knob), f);
   }
   for (Worker& worker : scenario.workers) change_workload(worker.workload, f);
-  for (Action& action : scenario.actions) change(action.at_us, {Side::Time, 1'000, false}, f);
+  for (Action& action : scenario.actions) {
+    change(action.at_us, {Side::Time, 1'000, false}, f);
+    if (action.kind == Action::Kind::SetLimit) {
+      change_value(action.knob, action.value, least_limit(action.knob), f);
+    }
+  }
   for (Probe& probe : scenario.probes) change_value(probe.knob, probe.value, INT64_MIN, f);
   // No sample more than before: it would slow the run down.
   change(scenario.window.sample_every_us, {Side::Time, scenario.window.sample_every_us, false}, f);

@@ -34,6 +34,10 @@ Candidates drop_workers(const Scenario& scenario);
 /// burst).
 Candidates clear_limits(const Scenario& scenario);
 
+/// Neighbours in time at one instant, that of the one or of the other; a change that stands from the start
+/// instead; two changes of one limit as one.
+Candidates join_actions(const Scenario& scenario);
+
 // shrink_workloads.cpp
 Candidates simplify_workloads(const Scenario& scenario);
 

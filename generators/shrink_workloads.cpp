@@ -42,8 +42,9 @@ std::vector<Workload> simpler(const IoHog& hog) {
 
 std::vector<Workload> simpler(const ForkStorm& storm) {
   std::vector<Workload> fewer;
+  if (storm.pause_us > 0) fewer.emplace_back(ForkStorm{storm.forks});
   for (const int forks : {1, 2, storm.forks / 2, storm.forks - 1}) {
-    if (forks >= 1 && forks < storm.forks) fewer.emplace_back(ForkStorm{forks});
+    if (forks >= 1 && forks < storm.forks) fewer.emplace_back(ForkStorm{forks, storm.pause_us});
   }
   return fewer;
 }

@@ -60,7 +60,11 @@ std::set<Controller> controllers_of(const Scenario& scenario) {
     if (std::holds_alternative<IoHog>(worker.workload)) result.insert(Controller::Io);
   }
   for (const Action& action : scenario.actions) {
-    result.insert(action.kind == Action::Kind::Kill ? Controller::Core : Controller::Freezer);
+    if (action.kind == Action::Kind::SetLimit) {
+      result.insert(knob_info(action.knob).controller);
+    } else {
+      result.insert(action.kind == Action::Kind::Kill ? Controller::Core : Controller::Freezer);
+    }
   }
   return result;
 }
@@ -107,6 +111,7 @@ class Run {
         scenario_(scenario),
         options_(options),
         fault_(options.fault, scenario, machine),
+        limits_(scenario.tree),
         pages_(std::move(pages)),
         began_ns_(monotonic_ns()) {
     observation_.machine = machine;
@@ -243,6 +248,11 @@ class Run {
     ::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters);
   }
 
+  static void become_fair() {
+    const sched_param parameters{};
+    ::sched_setscheduler(0, SCHED_OTHER, &parameters);
+  }
+
   Result<void> run_window() {
     become_realtime();
     noise_ = std::make_unique<NoiseMonitor>(machine_.cpus, options_.noise_period_us);
@@ -275,7 +285,7 @@ class Run {
       WorkerEvents::wait_until(std::min({wake_ns, next_sample_ns, end_ns}));
     }
     while (next_action < scenario_.actions.size()) {  // too late
-      observation_.actions.push_back({ActionObservation::kNotTried, -1, 0, {}});
+      observation_.actions.push_back({ActionObservation::kNotTried, -1, 0, {}, {}});
       ++next_action;
     }
     return {};
@@ -312,7 +322,38 @@ class Run {
   }
 
   void perform(const Action& action) {
-    action.kind == Action::Kind::Kill ? perform_kill(action) : perform_freeze(action);
+    switch (action.kind) {
+      case Action::Kind::Freeze:
+      case Action::Kind::Thaw:
+        return perform_freeze(action);
+      case Action::Kind::Kill:
+        return perform_kill(action);
+      case Action::Kind::SetLimit:
+        return perform_set_limit(action);
+    }
+  }
+
+  /// All is sampled just before and just after, so that each stretch with its limits is judged by itself.
+  void perform_set_limit(const Action& action) {
+    sample();
+    const KnobContext context = machine_.knob_context(knob_info(action.knob).controller);
+    Limits& limits = limits_[action.node].limits;
+    const std::vector<KnobWrite> writes = encode(action.knob, action.value, limits, context);
+    ActionObservation seen;
+    seen.started_ns = monotonic_ns() - start_ns_;
+    // The write of a memory.max below what is used lasts until the OOM killer's victims have gone
+    // (mm/memcontrol.c: memory_max_write), and these must run for that.
+    if (action.knob == Knob::MemoryMax) become_fair();
+    if (!fault_.ignores(action)) seen.write_errno = groups_->write_all(action.node, writes);
+    become_realtime();
+    seen.completed_ns = monotonic_ns() - start_ns_;
+    if (seen.write_errno == 0) limits[action.knob] = action.value;
+    seen.read = read_joined(*groups_, action.node, writes, context);
+    fault_.report(seen, action, writes);
+    seen.progress = progress();
+    observation_.actions.push_back(std::move(seen));
+    reap_all();
+    sample();
   }
 
   /// cgroup.kill; the dead are reaped, so that only what it left alive keeps the group populated.
@@ -533,6 +574,7 @@ class Run {
   const Scenario& scenario_;
   const ExecutorOptions& options_;
   FaultPlayer fault_;
+  Tree limits_;  ///< With the limits that stand by now.
   SharedPages pages_;
   WorkerEvents events_;
   Observation observation_;

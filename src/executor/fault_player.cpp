@@ -135,7 +135,21 @@ bool FaultPlayer::escapes_freezer(const Worker& worker) const {
 
 bool FaultPlayer::ignores(const Action& action) const {
   return (is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw) ||
-         (is(PlantedFault::KillMissed) && action.kind == Action::Kind::Kill);
+         (is(PlantedFault::KillMissed) && action.kind == Action::Kind::Kill) ||
+         (action.kind == Action::Kind::SetLimit && ignores_change(action.knob));
+}
+
+bool FaultPlayer::ignores_change(Knob knob) const {
+  switch (knob) {
+    case Knob::CpuMax:
+      return is(PlantedFault::CpuMaxChangeMissed);
+    case Knob::MemoryMax:
+      return is(PlantedFault::MemoryMaxChangeMissed);
+    case Knob::PidsMax:
+      return is(PlantedFault::PidsMaxChangeMissed);
+    default:
+      return false;
+  }
 }
 
 void FaultPlayer::leak(std::vector<Counters>& nodes, Counter counter) const {
@@ -216,6 +230,12 @@ void FaultPlayer::report(std::vector<ProbeObservation>& probes) const {
     probes[i].write_errno = 0;
     probes[i].read_after = describe(scenario_.probes[i].knob, scenario_.probes[i].value);
   }
+}
+
+void FaultPlayer::report(ActionObservation& action, const Action& of,
+                         const std::vector<KnobWrite>& writes) const {
+  if (ignores(of)) action.read = expected_text(writes);
+  if (is(PlantedFault::ChangeReadbackWrong)) action.read += '0';
 }
 
 void FaultPlayer::report(KernelHealth& health) const {

@@ -32,10 +32,12 @@ class FaultPlayer {
   void report(std::vector<Counters>& nodes, Moment moment, int64_t elapsed_ns) const;
   void report(NodeObservation& node, NodeId id) const;
   void report(std::vector<ProbeObservation>& probes) const;
+  void report(ActionObservation& action, const Action& of, const std::vector<KnobWrite>& writes) const;
   void report(KernelHealth& health) const;
 
  private:
   bool is(PlantedFault fault) const { return fault_ == fault; }
+  bool ignores_change(Knob knob) const;
   void leak(std::vector<Counters>& nodes, Counter counter) const;
   void cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) const;
 

@@ -42,6 +42,11 @@ void put_back(CgroupTree& groups, NodeId node, const Writes& writes, const std::
 
 }  // namespace
 
+std::string read_joined(const CgroupTree& groups, NodeId node, const std::vector<KnobWrite>& writes,
+                        const KnobContext& context) {
+  return joined(read_all(groups, node, writes, context));
+}
+
 std::vector<ProbeObservation> run_probes(CgroupTree& groups, const Scenario& scenario,
                                          const MachineFacts& machine) {
   std::vector<ProbeObservation> observations;
@@ -55,7 +60,7 @@ std::vector<ProbeObservation> run_probes(CgroupTree& groups, const Scenario& sce
       observation.write_errno = groups.write(probe.node, write);
       if (observation.write_errno != 0) break;
     }
-    observation.read_after = joined(read_all(groups, probe.node, writes, context));
+    observation.read_after = read_joined(groups, probe.node, writes, context);
     put_back(groups, probe.node, writes, before, context);
     observations.push_back(std::move(observation));
   }

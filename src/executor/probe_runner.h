@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "cgroup/cgroup_tree.h"
@@ -7,6 +8,10 @@
 #include "model/scenario.h"
 
 namespace treeline {
+
+/// Texts of the files that the writes concern, joined by ' '.
+std::string read_joined(const CgroupTree& groups, NodeId node, const std::vector<KnobWrite>& writes,
+                        const KnobContext& context);
 
 /// Tries each probe's write in turn and puts the old value back.
 std::vector<ProbeObservation> run_probes(CgroupTree& groups, const Scenario& scenario,

@@ -46,7 +46,7 @@ void run_mixed(const Mixed& mixed, const WorkerContext& context);
 /// Burns CPU in the calling thread until stop, as CpuHog says.
 void burn(int duty_percent, int64_t cycle_us, const WorkerContext& context);
 /// Forks children that block until the parent's death or their own; counts them and the refusals.
-void fork_children(int forks, const WorkerContext& context);
+void fork_children(int forks, int64_t pause_us, const WorkerContext& context);
 /// Ends and reaps them, so that their rusage is part of this process's.
 void end_children();
 /// Touches `bytes` of fresh anonymous memory, never freed. False if stopped or refused.

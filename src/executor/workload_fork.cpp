@@ -22,7 +22,7 @@ void end_children() {
   for (size_t i = 0; i < child_count; ++i) ::waitpid(children[i], nullptr, 0);
 }
 
-void fork_children(int forks, const WorkerContext& context) {
+void fork_children(int forks, int64_t pause_us, const WorkerContext& context) {
   const pid_t self = ::getpid();
   for (int i = 0; i < forks && !should_stop(context); ++i) {
     const pid_t child = ::fork();
@@ -39,18 +39,19 @@ void fork_children(int forks, const WorkerContext& context) {
       report_failure(context.report, "fork", errno);
     }
     context.report.progress.fetch_add(1);
+    if (pause_us > 0) sleep_until(monotonic_ns() + pause_us * 1'000);
   }
 }
 
 void run_fork_storm(const ForkStorm& storm, const WorkerContext& context) {
-  fork_children(storm.forks, context);
+  fork_children(storm.forks, storm.pause_us, context);
   report_settled(context.report);
   wait_for_stop(context);
 }
 
 void run_mixed(const Mixed& mixed, const WorkerContext& context) {
   constexpr int64_t kCycleUs = 10'000;
-  fork_children(mixed.forks, context);
+  fork_children(mixed.forks, 0, context);
   touch_anonymous(mixed.bytes, context);
   burn(mixed.duty_percent, kCycleUs, context);
 }

@@ -70,8 +70,7 @@ class Drawing {
   std::string timeline() const {
     std::string text;
     for (const Action& action : scenario_.actions) {
-      text += fmt::format("at {} {} {}\n", format_us(action.at_us),
-                          kActionNames[static_cast<size_t>(action.kind)], scenario_.tree.path(action.node));
+      text += fmt::format("at {} {}\n", format_us(action.at_us), describe(action, scenario_.tree));
     }
     for (const Probe& probe : scenario_.probes) {
       text += fmt::format("try {}={} on {}\n", knob_info(probe.knob).name, describe(probe.knob, probe.value),

@@ -188,6 +188,7 @@ void fields(Archive& archive, ActionObservation& action) {
   archive.field("completed_ns", action.completed_ns);
   archive.field("write_errno", action.write_errno);
   archive.field("progress", action.progress);
+  archive.with_default("read", action.read);
 }
 
 template <typename Archive>

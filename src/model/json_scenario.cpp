@@ -146,6 +146,7 @@ void workload_fields(Archive& archive, IoHog& hog) {
 template <typename Archive>
 void workload_fields(Archive& archive, ForkStorm& storm) {
   archive.field("forks", storm.forks);
+  archive.with_default("pause_us", storm.pause_us);
 }
 template <typename Archive>
 void workload_fields(Archive& archive, Mixed& mixed) {
@@ -189,25 +190,31 @@ void fields(Archive& archive, Strategy& strategy) {
   archive.with_default("custom", strategy.custom);
 }
 
+/// A knob and the value that it is to get.
+template <typename Archive>
+void archive_setting(Archive& archive, Knob& knob, KnobValue& value) {
+  std::string name(knob_info(knob).name);
+  archive.field("knob", name);
+  if constexpr (Archive::kReads) {
+    knob = json_detail::knob_from_json(name, archive.path() + "/knob");
+    value = json_detail::knob_value_from_json(knob, archive.require("value"), archive.path() + "/value");
+  } else {
+    archive.put("value", json_detail::knob_value_to_json(value));
+  }
+}
+
 template <typename Archive>
 void fields(Archive& archive, Action& action) {
   archive.field("at_us", action.at_us);
   archive.choice("kind", action.kind, kActionNames);
   archive.field("node", action.node);
+  if (action.kind == Action::Kind::SetLimit) archive_setting(archive, action.knob, action.value);
 }
 
 template <typename Archive>
 void fields(Archive& archive, Probe& probe) {
   archive.field("node", probe.node);
-  std::string name(knob_info(probe.knob).name);
-  archive.field("knob", name);
-  if constexpr (Archive::kReads) {
-    probe.knob = json_detail::knob_from_json(name, archive.path() + "/knob");
-    probe.value =
-        json_detail::knob_value_from_json(probe.knob, archive.require("value"), archive.path() + "/value");
-  } else {
-    archive.put("value", json_detail::knob_value_to_json(probe.value));
-  }
+  archive_setting(archive, probe.knob, probe.value);
 }
 
 template <typename Archive>

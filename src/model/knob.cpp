@@ -176,6 +176,12 @@ std::vector<KnobWrite> encode_all(const Limits& limits, const KnobContext& conte
   return writes;
 }
 
+std::string expected_text(const std::vector<KnobWrite>& writes) {
+  std::vector<std::string_view> texts;
+  for (const KnobWrite& write : writes) texts.push_back(write.expected);
+  return fmt::format("{}", fmt::join(texts, " "));
+}
+
 std::string normalize_readback(const KnobWrite& write, std::string_view text, const KnobContext& context) {
   if (knob_info(write.knob).type == KnobType::IoRates) return std::string(device_line(text, context.device));
   return std::string(trimmed(text));

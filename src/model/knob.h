@@ -140,6 +140,9 @@ std::vector<KnobWrite> encode(Knob knob, const KnobValue& value, const Limits& l
 /// All writes of a node, in a legal order.
 std::vector<KnobWrite> encode_all(const Limits& limits, const KnobContext& context);
 
+/// What the files of these writes must read as, joined by ' '.
+std::string expected_text(const std::vector<KnobWrite>& writes);
+
 /// The file's text as the kernel gives it, made comparable with KnobWrite::expected (final newline dropped,
 /// for io files only the line of `context.device`; no line reads as "").
 std::string normalize_readback(const KnobWrite& write, std::string_view text, const KnobContext& context);

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 34> kTable{{
+constexpr std::array<PlantedFaultInfo, 38> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -207,6 +207,31 @@ constexpr std::array<PlantedFaultInfo, 34> kTable{{
      "partition",
      "knob.readback",
      {1, 0, 0, 1, 0}},
+    // A limit that is set while work runs needs none before.
+    {F::CpuMaxChangeMissed,
+     "cpu-max-change-missed",
+     "a change of cpu.max while work runs does nothing",
+     "cpu_bandwidth_change",
+     "cpu.bandwidth",
+     {1, 1, 1, 0, 0}},
+    {F::MemoryMaxChangeMissed,
+     "memory-max-change-missed",
+     "a change of memory.max while work runs does nothing",
+     "memory_change",
+     "memory.max",
+     {1, 1, 1, 0, 0}},
+    {F::PidsMaxChangeMissed,
+     "pids-max-change-missed",
+     "a change of pids.max while work runs does nothing",
+     "pids_change",
+     "pids.max",
+     {1, 1, 1, 0, 0}},
+    {F::ChangeReadbackWrong,
+     "change-readback-wrong",
+     "a limit changed while work runs reads back wrong",
+     "pids_change",
+     "knob.readback",
+     {1, 1, 0, 0, 0}},
     {F::KernelWarns,
      "kernel-warns",
      "a cpu.max makes the kernel warn",

@@ -45,6 +45,10 @@ enum class PlantedFault : uint8_t {
   KillMissed,               ///< cgroup.kill is taken and does nothing.
   PartitionShared,          ///< A partition below another one takes no CPUs away from it.
   PartitionNeverInvalid,    ///< cpuset.cpus.partition reads as a valid one that cannot be one.
+  CpuMaxChangeMissed,       ///< A change of cpu.max while work runs is taken and does nothing.
+  MemoryMaxChangeMissed,    ///< The same of memory.max.
+  PidsMaxChangeMissed,      ///< The same of pids.max.
+  ChangeReadbackWrong,      ///< A limit that was changed while work runs reads back ten times as high.
   KernelWarns,              ///< Any run with a cpu.max logs a WARNING and taints the kernel.
 };
 

@@ -219,6 +219,22 @@ void check_limits(const Scenario& scenario, const MachineFacts& machine, std::ve
   }
 }
 
+void check_change(const Scenario& scenario, size_t i, const MachineFacts& machine,
+                  std::vector<Fault>& faults) {
+  const Action& action = scenario.actions[i];
+  const Tree tree = tree_after(scenario, i, [](size_t) { return true; });
+  const std::string path = fmt::format("/actions/{}/knob", i);
+  if (!machine.has(action.knob)) {
+    faults.push_back({path, "this machine does not have the knob"});
+  } else if (action.knob == Knob::MemoryMax &&
+             machine.knob_context(Controller::Memory).version == CgroupVersion::V1 &&
+             tree[action.node].limits.contains(Knob::MemorySwapMax)) {
+    faults.push_back({path, "v1 limits the sum with swap, which would change its meaning"});
+  } else if (const int error = expected_errno(tree, action.node, action.knob, action.value, machine)) {
+    faults.push_back({path, fmt::format("the kernel's rules refuse it ({})", strerrorname_np(error))});
+  }
+}
+
 void check_controller(const MachineFacts& machine, Controller controller, std::vector<Fault>& faults) {
   if (!machine.controllers.contains(controller)) {
     faults.push_back({"/", fmt::format("the {} controller is not usable here", controller_name(controller))});
@@ -239,9 +255,13 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
   if (needs.block_device && machine.device.empty()) {
     faults.push_back({"/requirements/block_device", "there is no block device below the scratch folder"});
   }
-  for (const Action& action : scenario.actions) {
-    const bool kills = action.kind == Action::Kind::Kill;
-    check_controller(machine, kills ? Controller::Core : Controller::Freezer, faults);
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action::Kind kind = scenario.actions[i].kind;
+    if (kind == Action::Kind::SetLimit) {
+      check_change(scenario, i, machine, faults);
+    } else {
+      check_controller(machine, kind == Action::Kind::Kill ? Controller::Core : Controller::Freezer, faults);
+    }
   }
   for (size_t i = 0; i < scenario.probes.size(); ++i) {
     if (!machine.has(scenario.probes[i].knob)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -42,6 +43,9 @@ bool has_leaf_proxy(const Scenario& scenario, NodeId node, const MachineFacts& m
                     Controller controller);
 /// The subtree's groups in the controller's hierarchy, leaf proxies among them.
 int groups_in(const Scenario& scenario, NodeId top, const MachineFacts& machine, Controller controller);
+
+/// The tree with the limits that stand after the first `actions` actions; `taken` says which SetLimit counts.
+Tree tree_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
 
 /// Some node carries cgroup.max.depth or cgroup.max.descendants.
 bool limits_the_hierarchy(const Scenario& scenario);

@@ -22,6 +22,20 @@ std::string describe(const Strategy& strategy) {
   return fmt::format("custom: {}", strategy.custom);
 }
 
+std::span<const Knob> changeable_knobs() {
+  static constexpr std::array kKnobs{Knob::CpuMax, Knob::MemoryMax, Knob::PidsMax};
+  return kKnobs;
+}
+
+std::string describe(const Action& action, const Tree& tree) {
+  std::string text =
+      fmt::format("{} {}", kActionNames[static_cast<size_t>(action.kind)], tree.path(action.node));
+  if (action.kind == Action::Kind::SetLimit) {
+    text += fmt::format(" {}={}", knob_info(action.knob).name, describe(action.knob, action.value));
+  }
+  return text;
+}
+
 namespace {
 
 /// How much writing a number takes beyond one plain digit: 20 costs less than 17, 4 MiB less than 4194303.
@@ -76,7 +90,9 @@ int64_t detail_of(const IoHog& hog) {
   return 6 + digits(hog.block_bytes) + digits(hog.file_bytes) + (hog.direct ? 0 : 4) +
          2 * static_cast<int64_t>(hog.direction);
 }
-int64_t detail_of(const ForkStorm& storm) { return 6 + 2 * storm.forks; }
+int64_t detail_of(const ForkStorm& storm) {
+  return 6 + 2 * storm.forks + (storm.pause_us == 0 ? 0 : 4 + digits(storm.pause_us));
+}
 int64_t detail_of(const Mixed& mixed) {
   return 40 + digits(mixed.duty_percent) + digits(mixed.bytes) + int64_t{2} * mixed.forks;
 }
@@ -113,7 +129,13 @@ Size size_of(const Scenario& scenario) {
   for (const Worker& worker : scenario.workers) {
     size.detail += std::visit([](const auto& work) { return detail_of(work); }, worker.workload);
   }
-  for (const Action& action : scenario.actions) size.detail += digits(action.at_us);
+  // What happens at one instant is simpler than what happens at two.
+  int64_t last_us = -1;
+  for (const Action& action : scenario.actions) {
+    if (action.at_us != last_us) size.detail += digits(action.at_us);
+    if (action.kind == Action::Kind::SetLimit) size.detail += detail_of(action.value);
+    last_us = action.at_us;
+  }
   for (const Probe& probe : scenario.probes) size.detail += detail_of(probe.value);
   return size;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,15 +36,23 @@ struct Worker {
 
 /// Something that happens `at_us` after the common start.
 struct Action {
-  enum class Kind : uint8_t { Freeze, Thaw, Kill };  ///< Kill: cgroup.kill (v2)
+  enum class Kind : uint8_t { Freeze, Thaw, Kill, SetLimit };  ///< Kill: cgroup.kill (v2)
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
   NodeId node = kRoot;
+  /// SetLimit: one of changeable_knobs() gets a value; "max" clears it.
+  Knob knob = Knob::CpuMax;
+  KnobValue value = Amount{};
   bool operator==(const Action&) const = default;
 };
 
 /// By Action::Kind; also in JSON.
-inline constexpr std::array<std::string_view, 3> kActionNames{"freeze", "thaw", "kill"};
+inline constexpr std::array<std::string_view, 4> kActionNames{"freeze", "thaw", "kill", "set_limit"};
+
+/// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
+std::span<const Knob> changeable_knobs();
+/// "freeze t/a", "set_limit t/a cpu.max=10/100 ms"
+std::string describe(const Action& action, const Tree& tree);
 
 /// One write that is tried after the tree stands and before any worker starts, to see whether the kernel
 /// takes it. What it must answer is the oracle's business (oracle/rules.h). The executor writes the old value

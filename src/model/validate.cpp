@@ -110,6 +110,7 @@ class Validator {
   }
   void check(const std::string& path, const ForkStorm& storm) {
     in_range(path + "/forks", storm.forks, 1, 256);
+    in_range(path + "/pause_us", storm.pause_us, 0, 1'000'000);
   }
   void check(const std::string& path, const Mixed& mixed) {
     in_range(path + "/duty_percent", mixed.duty_percent, 1, 100);
@@ -127,9 +128,19 @@ class Validator {
       check_node_id(path + "/node", action.node);
       in_range(path + "/at_us", action.at_us, previous, std::max(previous, scenario_.window.length_us));
       previous = std::max(previous, action.at_us);
+      if (action.kind == Action::Kind::SetLimit) check_change(path, action);
     }
     if (!scenario_.actions.empty() && scenario_.window.until_settled) {
       refuse("/window/until_settled", "actions need a fixed window");
+    }
+  }
+
+  void check_change(const std::string& path, const Action& action) {
+    const auto knobs = changeable_knobs();
+    if (std::find(knobs.begin(), knobs.end(), action.knob) == knobs.end()) {
+      refuse(path + "/knob", "cannot be changed by an action");
+    } else if (const auto why = why_illegal(action.knob, action.value)) {
+      refuse(path + "/value" + why->json_path, why->message);
     }
   }
 

@@ -58,7 +58,11 @@ std::string describe(const Workload& workload) {
                                       hog.direction == IoDirection::Read ? "read" : "write",
                                       format_bytes(hog.block_bytes));
                  },
-                 [](const ForkStorm& storm) { return fmt::format("fork storm ×{}", storm.forks); },
+                 [](const ForkStorm& storm) {
+                   std::string text = fmt::format("fork storm ×{}", storm.forks);
+                   if (storm.pause_us > 0) text += fmt::format(", one in {}", format_us(storm.pause_us));
+                   return text;
+                 },
                  [](const Mixed& mixed) {
                    return fmt::format("mixed {}% cpu, {}, {} forks", mixed.duty_percent,
                                       format_bytes(mixed.bytes), mixed.forks);

@@ -41,9 +41,11 @@ struct IoHog {
   bool operator==(const IoHog&) const = default;
 };
 
-/// Tries `forks` times to fork a child that stays until the end; counts children and EAGAIN refusals.
+/// Tries `forks` times to fork a child that stays until the end, `pause_us` apart; counts children and EAGAIN
+/// refusals.
 struct ForkStorm {
   int forks = 8;
+  int64_t pause_us = 0;
   bool operator==(const ForkStorm&) const = default;
 };
 

@@ -6,6 +6,7 @@
 
 #include "oracle/demand.h"
 #include "oracle/finding.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -18,8 +19,9 @@ bool may_die_late(const Scenario& scenario, NodeId node) {
   const bool waits = std::any_of(workers.begin(), workers.end(), [&](size_t i) {
     return std::holds_alternative<IoHog>(scenario.workers[i].workload);
   });
-  return waits || std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(),
-                              [](const Node& any) { return any.limits.contains(Knob::CpuMax); });
+  return waits || changes(scenario, Knob::CpuMax) ||
+         std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(),
+                     [](const Node& any) { return any.limits.contains(Knob::CpuMax); });
 }
 
 Subject subject_of(NodeId node) { return {"cgroup.kill", Controller::Core, node, "tasks"}; }

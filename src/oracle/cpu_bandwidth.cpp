@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "model/rules.h"
 #include "oracle/cpu_potential.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -35,26 +37,41 @@ bool period_was_scaled(const Observation& observation) {
   });
 }
 
+/// What of a node's CPU time may be charged to a segment that began while its tasks ran: a change resets pool
+/// and slices (tg_set_cfs_bandwidth), but each CPU's running task is only charged at its next tick
+/// (update_curr).
+double uncharged_ns(const Segment& segment, const std::vector<double>& ticks) {
+  return segment.is_first ? 0 : std::accumulate(ticks.begin(), ticks.end(), 0.0);
+}
+
+std::string span_of(const Segment& segment) {
+  const std::string length =
+      fmt::format("{:.1f} ms", static_cast<double>(segment.to_ns - segment.from_ns) / 1e6);
+  if (segment.is_first && segment.is_last) return length;
+  return fmt::format("the {} from {:.1f} ms on", length, static_cast<double>(segment.from_ns) / 1e6);
+}
+
 template <typename Used>
-std::vector<Finding> judge_all(const Scenario& scenario, const Observation& observation, const char* name,
-                               const char* by, const Used& used_ns) {
-  std::vector<Finding> findings;
+void judge_segment(const Scenario& scenario, const Observation& observation, const Segment& segment,
+                   const char* name, const char* by, const Used& used_in, std::vector<Finding>& findings) {
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
-    const std::optional<double> used = used_ns(node);
+    const Limits& limits = segment.tree[node].limits;
+    const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
+    const std::optional<double> used = used_in(segment, node);
     if (!limit || !limit->quota_us || !used || workers_in(scenario, node).empty()) continue;
     std::vector<double> ticks;
     for (const int cpu : effective_cpus(scenario.tree, node, observation.machine).ids) {
       ticks.push_back(tick_or_gap_ns(observation, cpu));
     }
-    const int64_t burst = amount(scenario.tree[node].limits, Knob::CpuMaxBurst).value_or(0);
-    const double bound = cpu_bandwidth_bound_ns(*limit, burst, measured_ns(observation), ticks,
-                                                observation.machine.cfs_slice_us) +
-                         usage_rounding_ns(observation);
+    const int64_t burst = amount(limits, Knob::CpuMaxBurst).value_or(0);
+    const auto length_ns = static_cast<double>(segment.to_ns - segment.from_ns);
+    const double bound =
+        cpu_bandwidth_bound_ns(*limit, burst, length_ns, ticks, observation.machine.cfs_slice_us) +
+        uncharged_ns(segment, ticks) + usage_rounding_ns(observation);
     const Subject subject{name, Controller::Cpu, node, "ms"};
-    const std::string what = fmt::format("CPU time of {} under {} in {:.1f} ms, {}", scenario.tree.path(node),
-                                         describe(Knob::CpuMax, *limit), measured_ns(observation) / 1e6, by);
-    const double could = cpu_potential_ns(scenario, observation, node);
+    const std::string what = fmt::format("CPU time of {} under {} in {}, {}", scenario.tree.path(node),
+                                         describe(Knob::CpuMax, *limit), span_of(segment), by);
+    const double could = cpu_potential_ns(scenario, observation, segment, node);
     std::string why;
     if (could <= bound) {
       why = fmt::format("without the limit it would surely have used only {:.1f} ms", could / 1e6);
@@ -66,30 +83,51 @@ std::vector<Finding> judge_all(const Scenario& scenario, const Observation& obse
     }
     findings.push_back(std::move(finding));
   }
+}
+
+template <typename Used>
+std::vector<Finding> judge_all(const Scenario& scenario, const Observation& observation, const char* name,
+                               const char* by, const Used& used_in) {
+  std::vector<Finding> findings;
+  for (const Segment& segment : segments_of(scenario, observation)) {
+    judge_segment(scenario, observation, segment, name, by, used_in, findings);
+  }
   return findings;
+}
+
+/// By the worker's own clock, as read with the samples at both ends; a dead worker's last reading stands.
+double clock_in(const WorkerObservation& worker, const Observation& observation, const Segment& segment) {
+  int64_t first_ns = worker.attached_cpu_ns;
+  if (!segment.is_first) {
+    const int64_t from_ns = observation.nodes[kRoot].series[segment.first_sample].at_ns;
+    const auto first = std::find_if(worker.series.begin(), worker.series.end(),
+                                    [=](const WorkerSample& sample) { return sample.at_ns >= from_ns; });
+    if (first == worker.series.end()) return 0;
+    first_ns = first->cpu_ns;
+  }
+  int64_t last_ns = segment.is_last ? worker.cpu_clock_ns : first_ns;
+  for (const WorkerSample& sample : worker.series) {
+    if (!segment.is_last && sample.at_ns <= segment.to_ns) last_ns = sample.cpu_ns;
+  }
+  return static_cast<double>(std::max<int64_t>(last_ns - first_ns, 0));
 }
 
 }  // namespace
 
 std::vector<Finding> judge_cpu_bandwidth(const Scenario& scenario, const Observation& observation) {
   return judge_all(scenario, observation, "cpu.bandwidth", "by its counter",
-                   [&](NodeId node) -> std::optional<double> {
-                     const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
-                     return grown(seen.before, seen.after, Counter::CpuUsageNs);
-                   });
+                   [&](const Segment& segment, NodeId node) { return used_ns(observation, segment, node); });
 }
 
 std::vector<Finding> judge_cpu_bandwidth_witness(const Scenario& scenario, const Observation& observation) {
-  return judge_all(
-      scenario, observation, "cpu.bandwidth_witness", "by its workers' own clocks",
-      [&](NodeId node) -> std::optional<double> {
-        double sum = 0;
-        for (const size_t i : workers_in(scenario, node)) {
-          const WorkerObservation& worker = observation.workers[i];
-          sum += static_cast<double>(std::max<int64_t>(worker.cpu_clock_ns - worker.attached_cpu_ns, 0));
-        }
-        return sum;
-      });
+  return judge_all(scenario, observation, "cpu.bandwidth_witness", "by its workers' own clocks",
+                   [&](const Segment& segment, NodeId node) -> std::optional<double> {
+                     double sum = 0;
+                     for (const size_t i : workers_in(scenario, node)) {
+                       sum += clock_in(observation.workers[i], observation, segment);
+                     }
+                     return sum;
+                   });
 }
 
 }  // namespace treeline

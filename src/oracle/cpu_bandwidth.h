@@ -25,7 +25,13 @@ namespace treeline {
 ///  or by the
 ///    gap if the tick was late (tick' = max(tick, the longest gap seen on that CPU)). The overrun is debt,
 ///    repaid from later refills, so only the last one counts: once per CPU.
-/// A kernel message "cfs_period_timer … period too short, scaling up" changes quota and period: then
+/// Where cpu.max is changed while work runs, each stretch between two changes is judged by the limit in
+/// force, from a reading after the write of the one to a reading before the write of the next.
+/// tg_set_cfs_bandwidth refills the pool to the new quota and takes all slices back (runtime_remaining), so
+/// that a stretch begins as a run does; an active timer keeps its expiry, which only adds to φ. What runs at
+/// that instant is charged at its next tick: one tick' more for each CPU. A stretch that begins with the
+/// change of another limit begins with a pool of at most a quota and a slice on each CPU: the same terms. A
+/// kernel message "cfs_period_timer … period too short, scaling up" changes quota and period: then
 /// Inconclusive.
 ///
 /// Conclusive if the subtree without this limit would have used more than the bound: see cpu_potential.h.

@@ -11,6 +11,7 @@
 #include "oracle/cpu_potential.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -55,6 +56,8 @@ double parallel_cpus(const Scenario& scenario, const Observation& observation, N
 
 std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  // Frozen time is not due. Of a cpu.max that is changed while work runs only the upper bound is judged so
+  // far: in the stretches between changes half of the quota would look the same as all of it.
   if (!scenario.actions.empty() || scenario.window.until_settled) return findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
@@ -96,6 +99,8 @@ std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Obser
 
 std::vector<Finding> judge_cpu_no_throttle(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  // A quota that is lowered in the middle of a period may be below what was used in it already.
+  if (changes(scenario, Knob::CpuMax)) return findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
     const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];

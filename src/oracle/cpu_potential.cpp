@@ -19,18 +19,26 @@ bool overlap(const IdSet& one, const IdSet& other) {
                      [&](int id) { return std::binary_search(other.ids.begin(), other.ids.end(), id); });
 }
 
-std::optional<double> used_ns(const Observation& observation, NodeId node) {
-  const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
-  const auto used = grown(seen.before, seen.after, Counter::CpuUsageNs);
-  return used ? std::optional<double>(static_cast<double>(*used)) : std::nullopt;
+/// How long the workers surely ran between the segment's first and last reading.
+int64_t running_ns(const Observation& observation, const Segment& segment) {
+  const std::vector<Sample>& series = observation.nodes[kRoot].series;
+  const int64_t from_ns = segment.is_first ? 0 : series[segment.first_sample].at_ns;
+  if (segment.is_last) return observation.window_ns - from_ns;
+  const Sample& last = series[segment.end_sample - 1];
+  return last.at_ns - last.took_ns - from_ns;
 }
 
 /// The most CPU time that a node's quota lets through for certain.
-std::optional<double> sure_cap_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
-  const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
+std::optional<double> sure_cap_ns(const Limits& limits, int64_t length_ns) {
+  const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
   if (!limit || !limit->quota_us) return std::nullopt;
-  const int64_t periods = std::max<int64_t>(observation.window_ns / (limit->period_us * 1'000) - 1, 0);
+  const int64_t periods = std::max<int64_t>(length_ns / (limit->period_us * 1'000) - 1, 0);
   return static_cast<double>(periods) * static_cast<double>(*limit->quota_us) * 1'000;
+}
+
+bool only_sets_limits(const Scenario& scenario) {
+  return std::all_of(scenario.actions.begin(), scenario.actions.end(),
+                     [](const Action& action) { return action.kind == Action::Kind::SetLimit; });
 }
 
 }  // namespace
@@ -69,24 +77,31 @@ bool has_competition(const Scenario& scenario, const Observation& observation, N
   });
 }
 
-double cpu_potential_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
-  if (!scenario.actions.empty()) return 0;  // frozen time is no demand
-  const auto window_ns = static_cast<double>(observation.window_ns);
+std::optional<double> used_ns(const Observation& observation, const Segment& segment, NodeId node) {
+  const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+  const auto used = grown(first_reading(segment, seen), last_reading(segment, seen), Counter::CpuUsageNs);
+  return used ? std::optional<double>(static_cast<double>(*used)) : std::nullopt;
+}
+
+double cpu_potential_ns(const Scenario& scenario, const Observation& observation, const Segment& segment,
+                        NodeId node) {
+  if (!only_sets_limits(scenario)) return 0;  // frozen time is no demand
+  const int64_t length_ns = running_ns(observation, segment);
+  const auto running = static_cast<double>(length_ns);
   const IdSet cpus = effective_cpus(scenario.tree, node, observation.machine);
   const auto wanted = [&](size_t i) {
     const Worker& worker = scenario.workers[i];
     const WorkerObservation& seen = observation.workers[i];
     if (seen.end != WorkerEnd::Stopped && seen.end != WorkerEnd::Finished) return 0.0;
     const IdSet own = effective_cpus(scenario.tree, worker.node, observation.machine);
-    return std::min(cpus_wanted(worker.workload), static_cast<double>(own.ids.size())) * window_ns;
+    return std::min(cpus_wanted(worker.workload), static_cast<double>(own.ids.size())) * running;
   };
-  const auto cap = [&](NodeId id) { return sure_cap_ns(scenario, observation, id); };
+  const auto cap = [&](NodeId id) { return sure_cap_ns(segment.tree[id].limits, length_ns); };
   const double demand_ns = potential(scenario, node, wanted, cap);
-  const auto used = used_ns(observation, node);
-  const auto used_by_tree = used_ns(observation, kRoot);
+  const auto used = used_ns(observation, segment, node);
+  const auto used_by_tree = used_ns(observation, segment, kRoot);
   if (!used || !used_by_tree) return 0;
-  const double not_stolen_ns =
-      static_cast<double>(cpus.ids.size()) * window_ns - stolen_ns(observation, cpus);
+  const double not_stolen_ns = static_cast<double>(cpus.ids.size()) * running - stolen_ns(observation, cpus);
   const double left_ns = std::max(not_stolen_ns - *used_by_tree, 0.0);
   return std::min(demand_ns, *used + left_ns * share_against_outside(scenario, observation));
 }

@@ -5,6 +5,7 @@
 
 #include "model/observation.h"
 #include "model/scenario.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -18,10 +19,14 @@ double measured_ns(const Observation& observation);
 /// tasks it runs.
 double share_against_outside(const Scenario& scenario, const Observation& observation);
 
-/// CPU time that the subtree of `node` would surely have used without a limit of its own, in ns: its hogs'
-/// demand, under the other nodes' limits, on the CPUs they may use, less stolen time and the outside's share.
-/// Where other workers of the tree compete, only what those CPUs had idle is sure.
-double cpu_potential_ns(const Scenario& scenario, const Observation& observation, NodeId node);
+/// CPU time that the subtree of `node` would surely have used in the segment without a limit of its own, in
+/// ns: its hogs' demand, under the other nodes' limits, on the CPUs they may use, less stolen time and the
+/// outside's share. Where other workers of the tree compete, only what those CPUs had idle is sure. 0 where a
+/// freeze or a kill may have taken the demand away.
+double cpu_potential_ns(const Scenario& scenario, const Observation& observation, const Segment& segment,
+                        NodeId node);
+/// CPU time of a node in the segment by its counter; nullopt if it was not read.
+std::optional<double> used_ns(const Observation& observation, const Segment& segment, NodeId node);
 
 /// Stolen time on the CPUs, with the 10 ms granularity of each of the two readings of /proc/stat.
 double stolen_ns(const Observation& observation, const IdSet& cpus);

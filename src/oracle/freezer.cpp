@@ -7,6 +7,7 @@
 #include "model/rules.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -94,7 +95,8 @@ bool any_sleeps_in_kernel(const Scenario& scenario, NodeId node) {
 }
 
 bool any_quota(const Scenario& scenario) {
-  return std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(),
+  return changes(scenario, Knob::CpuMax) ||
+         std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(),
                      [](const Node& node) { return node.limits.contains(Knob::CpuMax); });
 }
 

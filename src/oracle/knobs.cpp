@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "model/rules.h"
 #include "model/rules_partition.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -14,6 +17,55 @@ namespace {
 /// sched_partition_show: "root invalid (Parent is not a partition root)". Reasons are no part of the rules.
 bool is_with_reason(const std::string& read, const std::string& expected) {
   return expected.ends_with(" invalid") && read.starts_with(expected + " (") && read.ends_with(')');
+}
+
+/// mm/memcontrol-v1.c, mem_cgroup_resize_max: EBUSY if what is used cannot be reclaimed below the new limit.
+/// Due only where more than that was in use, by a reading around the write; then the old limit stands.
+Finding judge_refused_change(const Scenario& scenario, const Observation& observation, size_t i,
+                             const Tree& before, const KnobContext& context) {
+  const Action& action = scenario.actions[i];
+  const ActionObservation& seen = observation.actions[i];
+  const auto old = before[action.node].limits.find(action.knob);
+  const KnobValue stands = old == before[action.node].limits.end() ? KnobValue(Amount{}) : old->second;
+  const std::string expected =
+      expected_text(encode(action.knob, stands, before[action.node].limits, context));
+  int64_t used = 0;
+  for (const Sample& sample : observation.nodes[static_cast<size_t>(action.node)].series) {
+    if (sample.at_ns <= seen.started_ns) used = get(sample.counters, Counter::MemoryCurrent).value_or(0);
+    if (sample.at_ns - sample.took_ns < seen.completed_ns) continue;
+    used = std::max(used, get(sample.counters, Counter::MemoryCurrent).value_or(0));
+    break;
+  }
+  const auto limit = std::get<Amount>(action.value).value;
+  const bool is_due = limit && used > *limit / context.page_size * context.page_size;
+  return is_true(
+      {"knob.readback", Controller::Memory, action.node, ""}, is_due && seen.read == expected,
+      fmt::format("memory.max of {} was not lowered to {} (EBUSY) with {} bytes in use; it reads \"{}\"",
+                  scenario.tree.path(action.node), describe(action.knob, action.value), used, seen.read));
+}
+
+void judge_changes(const Scenario& scenario, const Observation& observation, std::vector<Finding>& findings) {
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    const ActionObservation& seen = observation.actions[i];
+    const bool tried = seen.started_ns != ActionObservation::kNotTried;
+    if (action.kind != Action::Kind::SetLimit || !tried) continue;
+    const Controller controller = knob_info(action.knob).controller;
+    const KnobContext context = observation.machine.knob_context(controller);
+    const Tree before = tree_in_force(scenario, observation, i);
+    const bool may_be_busy = action.knob == Knob::MemoryMax && context.version == CgroupVersion::V1;
+    if (may_be_busy && seen.write_errno == EBUSY) {
+      findings.push_back(judge_refused_change(scenario, observation, i, before, context));
+      continue;
+    }
+    const std::string expected =
+        expected_text(encode(action.knob, action.value, before[action.node].limits, context));
+    findings.push_back(is_true(
+        {"knob.readback", controller, action.node, ""}, seen.write_errno == 0 && seen.read == expected,
+        fmt::format("{} at {:.1f} ms: {}, read \"{}\", expected \"{}\"", describe(action, scenario.tree),
+                    static_cast<double>(seen.started_ns) / 1e6, errno_name(seen.write_errno), seen.read,
+                    expected)));
+  }
 }
 
 }  // namespace
@@ -43,6 +95,7 @@ std::vector<Finding> judge_knob_readback(const Scenario& scenario, const Observa
       }
     }
   }
+  judge_changes(scenario, observation, findings);
   return findings;
 }
 

@@ -7,7 +7,8 @@
 
 namespace treeline {
 
-/// Each limit was taken and reads back as written, after documented rounding (model/knob.h).
+/// Each limit, and each change of one while work runs, was taken and reads back as written, after documented
+/// rounding (model/knob.h). v1 may refuse to lower memory.max below what is used: EBUSY.
 std::vector<Finding> judge_knob_readback(const Scenario& scenario, const Observation& observation);
 
 /// Each probe's write is answered with the errno of the reference rules (model/rules.h), and one that is

@@ -9,6 +9,7 @@
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -85,6 +86,8 @@ int64_t memory_high_bound_pages(int64_t high_pages, int64_t tasks, double second
 
 std::vector<Finding> judge_memory_high(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  // A memory.max that comes or goes kills and reclaims by itself: nothing is said of it here.
+  if (changes(scenario, Knob::MemoryMax)) return findings;
   const int64_t page = observation.machine.page_size;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto high = amount(scenario.tree[node].limits, Knob::MemoryHigh);

@@ -7,6 +7,7 @@
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -38,27 +39,74 @@ int64_t witnessed_bytes(const Scenario& scenario, const Observation& observation
   return sum;
 }
 
+/// How far the limit of a node may be exceeded by allocations that are forced.
+int64_t forced_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
+  int64_t tasks = 0;
+  for (const size_t i : workers_in(scenario, node)) tasks += tasks_wanted(scenario.workers[i].workload);
+  return tasks * kForcedPages * observation.machine.page_size;
+}
+
+/// What the node's workers of whom `lives` holds would keep without its own limit, under those of the tree.
+template <typename Lives>
+double would_keep_bytes(const Scenario& scenario, const Observation& observation, const Tree& tree,
+                        NodeId node, const Lives& lives) {
+  return potential(
+      scenario, node,
+      [&](size_t i) {
+        const Workload& workload = scenario.workers[i].workload;
+        return lives(i) && holds_memory(workload) ? static_cast<double>(touched_bytes(workload)) : 0.0;
+      },
+      [&](NodeId id) -> std::optional<double> {
+        const auto other = memory_limit_bytes(tree, observation, id);
+        return other ? std::optional<double>(static_cast<double>(*other)) : std::nullopt;
+      });
+}
+
+/// The most that was read in a stretch whose limits did not change. memory.peak spans them all.
+void judge_max_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
+                  std::vector<Finding>& findings) {
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto limit = memory_limit_bytes(segment.tree, observation, node);
+    const auto most = most_in(segment, observation.nodes[static_cast<size_t>(node)], Counter::MemoryCurrent);
+    const std::vector<size_t> workers = workers_in(scenario, node);
+    if (!limit || !most || workers.empty()) continue;
+    // A write that lowers the limit kills before the segment begins: whom it killed would still be there.
+    const auto lives = [&](size_t i) { return observation.workers[i].ended_ns > segment.change_ns; };
+    const bool are_done = std::all_of(workers.begin(), workers.end(), [&](size_t i) {
+      const WorkerObservation& worker = observation.workers[i];
+      return worker.end == WorkerEnd::OomKilled ||
+             (worker.settled_ns >= 0 && worker.settled_ns <= segment.to_ns);
+    });
+    const int64_t bound = *limit + forced_bytes(scenario, observation, node);
+    std::string why;
+    if (would_keep_bytes(scenario, observation, segment.tree, node, lives) <= static_cast<double>(bound)) {
+      why = "its workers would not use more without the limit";
+    }
+    if (!are_done) why = "its workers were not done";
+    findings.push_back(at_most(
+        subject_of("memory.max", node), static_cast<double>(*most) / kMiB, static_cast<double>(bound) / kMiB,
+        fmt::format("most memory charged to {} from {:.1f} to {:.1f} ms", scenario.tree.path(node),
+                    static_cast<double>(segment.from_ns) / 1e6, static_cast<double>(segment.to_ns) / 1e6),
+        why));
+  }
+}
+
 }  // namespace
 
 std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  if (changes(scenario, Knob::MemoryMax)) {
+    for (const Segment& segment : segments_of(scenario, observation)) {
+      judge_max_in(scenario, observation, segment, findings);
+    }
+    return findings;
+  }
+  const Tree tree = tree_in_force(scenario, observation, 0);
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    const std::optional<int64_t> limit = memory_limit_bytes(scenario, observation, node);
-    const std::vector<size_t> workers = workers_in(scenario, node);
-    if (!limit || workers.empty()) continue;
-    int64_t tasks = 0;
-    for (const size_t i : workers) tasks += tasks_wanted(scenario.workers[i].workload);
-    const int64_t bound = *limit + tasks * kForcedPages * observation.machine.page_size;
-    const double would_use = potential(
-        scenario, node,
-        [&](size_t i) {
-          const Workload& workload = scenario.workers[i].workload;
-          return holds_memory(workload) ? static_cast<double>(touched_bytes(workload)) : 0.0;
-        },
-        [&](NodeId id) -> std::optional<double> {
-          const auto other = memory_limit_bytes(scenario, observation, id);
-          return other ? std::optional<double>(static_cast<double>(*other)) : std::nullopt;
-        });
+    const std::optional<int64_t> limit = memory_limit_bytes(tree, observation, node);
+    if (!limit || workers_in(scenario, node).empty()) continue;
+    const int64_t bound = *limit + forced_bytes(scenario, observation, node);
+    const double would_use = would_keep_bytes(scenario, observation, tree, node, [](size_t) { return true; });
     std::string why;
     if (would_use <= static_cast<double>(bound)) why = "its workers would not use more without the limit";
     if (!all_settled(scenario, observation, node)) why = "its workers were not done";
@@ -78,6 +126,17 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
 }
 
 namespace {
+
+/// The least of all limits that the node had.
+std::optional<int64_t> least_limit_bytes(const Scenario& scenario, const Observation& observation,
+                                         NodeId node) {
+  std::optional<int64_t> least;
+  for (const auto& limit : amounts_of(scenario, observation, node, Knob::MemoryMax)) {
+    if (limit) least = std::min(least.value_or(*limit), *limit);
+  }
+  const int64_t page = observation.machine.page_size;
+  return least ? std::optional<int64_t>(*least / page * page) : std::nullopt;
+}
 
 Finding judge_missing_kill(const Scenario& scenario, const Observation& observation, NodeId node,
                            int64_t limit) {
@@ -107,8 +166,11 @@ Finding judge_missing_kill(const Scenario& scenario, const Observation& observat
 std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
   if (observation.machine.swap_bytes > 0) return findings;
+  const std::vector<Segment> segments = segments_of(scenario, observation);
+  if (segments.empty()) return findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    const std::optional<int64_t> limit = memory_limit_bytes(scenario, observation, node);
+    // The limits of the last stretch: what presses them in the end either fits or was killed.
+    const std::optional<int64_t> limit = memory_limit_bytes(segments.back().tree, observation, node);
     if (!limit || held_demand_bytes(scenario, node) == 0) continue;
     findings.push_back(judge_missing_kill(scenario, observation, node, *limit));
   }
@@ -116,7 +178,7 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
     if (observation.workers[i].end != WorkerEnd::OomKilled) continue;
     const std::vector<NodeId> lineage = scenario.tree.lineage(scenario.workers[i].node);
     const bool due = std::any_of(lineage.begin(), lineage.end(), [&](NodeId above) {
-      const auto limit = memory_limit_bytes(scenario, observation, above);
+      const auto limit = least_limit_bytes(scenario, observation, above);
       return limit && most_demand_bytes(scenario, observation, above) > *limit;
     });
     Finding finding = is_true(

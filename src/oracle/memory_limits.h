@@ -12,6 +12,10 @@ namespace treeline {
 /// (page_counter_try_charge). Only __GFP_NOFAIL allocations are forced, a few pages at a time: slack = 8
 /// pages (one order-3 slab) per task that may be in one. Conclusive if, without the limit but with all
 /// others, the workers would hold more than the bound.
+/// Where memory.max is changed while work runs, each stretch with its limits is judged by the readings in it.
+/// On v2 a write below what is used reclaims, and then kills, until that fits (memory_max_write); on v1 it is
+/// refused with EBUSY and changes nothing (mem_cgroup_resize_max). Whom the write killed would still be there
+/// without it.
 std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation);
 
 /// An OOM kill happens iff the demand exceeds the limit. Demand that cannot be reclaimed (anonymous and
@@ -23,7 +27,8 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
 ///    top: page tables (1/512 of the bytes, and 3 upper pages), copied pages and stack (128 pages), and for
 ///    every further task its kernel memory (64 pages). Less than every limit above it, and still a kill:
 ///    spurious.
-/// Between the two: Inconclusive. With swap: memory.oom_swap.
+/// Between the two: Inconclusive. With swap: memory.oom_swap. Of limits that are changed while work runs the
+/// last ones must have killed what does not fit them, and any of them may have.
 std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observation& observation);
 
 /// Kills are counted where the victim lived: memcg_memory_event_mm(…, MEMCG_OOM_KILL) in __oom_kill_process.

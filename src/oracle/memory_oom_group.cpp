@@ -7,6 +7,7 @@
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -32,6 +33,8 @@ bool was_killed(const WorkerObservation& worker) {
 
 std::vector<Finding> judge_memory_oom_group(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  // A memory.max that comes or goes kills and reclaims by itself: nothing is said of it here.
+  if (changes(scenario, Knob::MemoryMax)) return findings;
   if (machine_was_out_of_memory(observation)) return findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     if (amount(scenario.tree[node].limits, Knob::MemoryOomGroup) != 1) continue;

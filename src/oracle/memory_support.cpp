@@ -19,8 +19,13 @@ bool memory_limit_was_refused(const Scenario& scenario, const Observation& obser
 
 std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation,
                                           NodeId node) {
-  const std::optional<int64_t> limit = amount(scenario.tree[node].limits, Knob::MemoryMax);
-  if (!limit || memory_limit_was_refused(scenario, observation, node)) return std::nullopt;
+  if (memory_limit_was_refused(scenario, observation, node)) return std::nullopt;
+  return memory_limit_bytes(scenario.tree, observation, node);
+}
+
+std::optional<int64_t> memory_limit_bytes(const Tree& tree, const Observation& observation, NodeId node) {
+  const std::optional<int64_t> limit = amount(tree[node].limits, Knob::MemoryMax);
+  if (!limit) return std::nullopt;
   const int64_t page = observation.machine.page_size;
   return *limit / page * page;
 }

@@ -19,6 +19,7 @@ bool memory_limit_was_refused(const Scenario& scenario, const Observation& obser
 /// memory.max of a node in whole pages; nullopt: none, or it was refused.
 std::optional<int64_t> memory_limit_bytes(const Scenario& scenario, const Observation& observation,
                                           NodeId node);
+std::optional<int64_t> memory_limit_bytes(const Tree& tree, const Observation& observation, NodeId node);
 /// What every CPU together may hold in advance for one group.
 int64_t stock_bytes(const Observation& observation);
 /// Memory that the kernel may charge for one worker beyond what it was told to touch: see memory_limits.h.

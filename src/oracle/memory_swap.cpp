@@ -7,6 +7,7 @@
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -35,7 +36,8 @@ bool limits_swap(const MachineFacts& machine) {
 
 std::vector<Finding> judge_memory_swap_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  if (!limits_swap(observation.machine)) return findings;
+  // A memory.max that comes or goes kills and reclaims by itself: nothing is said of it here.
+  if (!limits_swap(observation.machine) || changes(scenario, Knob::MemoryMax)) return findings;
   const int64_t page = observation.machine.page_size;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = amount(scenario.tree[node].limits, Knob::MemorySwapMax);
@@ -124,7 +126,7 @@ Finding judge_kills_at(const Scenario& scenario, const Observation& observation,
 
 std::vector<Finding> judge_memory_oom_swap(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  if (!limits_swap(observation.machine)) return findings;
+  if (!limits_swap(observation.machine) || changes(scenario, Knob::MemoryMax)) return findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = memory_limit_bytes(scenario, observation, node);
     if (!limit || held_demand_bytes(scenario, node) == 0) continue;

@@ -6,6 +6,7 @@
 
 #include "oracle/demand.h"
 #include "oracle/finding.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -54,8 +55,70 @@ bool has_threads(const Scenario& scenario, NodeId node) {
 
 }  // namespace
 
+namespace {
+
+/// Some other pids.max is in force above or below the node.
+bool other_limit_near(const Tree& tree, NodeId node) {
+  for (NodeId id = 0; id < tree.size(); ++id) {
+    const bool related = tree.is_in_subtree(id, node) || tree.is_in_subtree(node, id);
+    if (id != node && related && amount(tree[id].limits, Knob::PidsMax)) return true;
+  }
+  return false;
+}
+
+/// Forks that the workers below the node surely tried between the segment's readings: progress of a storm
+/// counts its tries.
+int64_t tries_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
+                 NodeId node) {
+  int64_t tries = 0;
+  for (const size_t i : workers_in(scenario, node)) {
+    if (!std::holds_alternative<ForkStorm>(scenario.workers[i].workload)) continue;
+    std::optional<int64_t> first = segment.is_first ? std::optional<int64_t>(0) : std::nullopt;
+    int64_t last = 0;
+    for (const WorkerSample& sample : observation.workers[i].series) {
+      if (sample.at_ns < segment.from_ns || sample.at_ns > segment.to_ns) continue;
+      first = first.value_or(sample.progress);
+      last = sample.progress;
+    }
+    tries += std::max<int64_t>(last - first.value_or(last), 0);
+  }
+  return tries;
+}
+
+/// A limit below the present count lets nobody in, and nobody has to go.
+void judge_max_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
+                  std::vector<Finding>& findings) {
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+    const auto limit = amount(segment.tree[node].limits, Knob::PidsMax);
+    const auto most = most_in(segment, seen, Counter::PidsCurrent);
+    const int64_t attached = attached_in(scenario, node);
+    if (!limit || !most || attached == 0) continue;
+    const int64_t there =
+        segment.is_first ? attached : get(first_reading(segment, seen), Counter::PidsCurrent).value_or(0);
+    const int64_t allowed = std::max(*limit, there);
+    std::string why;
+    if (there + tries_in(scenario, observation, segment, node) <= allowed) why = "no more tasks were wanted";
+    if (other_limit_near(segment.tree, node)) why = "another limit may have refused them";
+    findings.push_back(at_most(
+        {"pids.max", Controller::Pids, node, "tasks"}, static_cast<double>(*most),
+        static_cast<double>(allowed),
+        fmt::format("most tasks in {} with pids.max {} from {:.1f} ms on, when it had {}",
+                    scenario.tree.path(node), *limit, static_cast<double>(segment.from_ns) / 1e6, there),
+        why));
+  }
+}
+
+}  // namespace
+
 std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  if (changes(scenario, Knob::PidsMax)) {
+    for (const Segment& segment : segments_of(scenario, observation)) {
+      judge_max_in(scenario, observation, segment, findings);
+    }
+    return findings;
+  }
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto allowed = tasks_allowed(scenario, node);
     if (!allowed || workers_in(scenario, node).empty()) continue;
@@ -112,6 +175,8 @@ std::optional<Finding> judge_full_group(const Scenario& scenario, const Observat
 
 std::vector<Finding> judge_pids_fork(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  // Whether a fork was tried before or after a change is not known to the fork.
+  if (changes(scenario, Knob::PidsMax)) return findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     if (std::optional<Finding> finding = judge_full_group(scenario, observation, node)) {
       findings.push_back(std::move(*finding));

@@ -116,5 +116,33 @@ TEST_F(Actions, DoNotChangeWhatAnEmptyGroupTells) {
   for (const ActionObservation& action : seen->actions) EXPECT_GE(action.completed_ns, 0);
 }
 
+using Changes = ExecutorTest;
+
+TEST_F(Changes, AreWrittenReadBackAndSampledOnEitherSide) {
+  Scenario scenario = scenario_of({{3, ForkStorm{40, 5'000}}}, 250'000);
+  scenario.actions = {{100'000, Action::Kind::SetLimit, 3, Knob::PidsMax, Amount{4}},
+                      {200'000, Action::Kind::SetLimit, 3, Knob::PidsMax, Amount{}}};
+  const auto seen = run(scenario);
+  ASSERT_RAN(seen);
+  ASSERT_EQ(seen->actions.size(), 2U);
+  EXPECT_EQ(seen->actions[0].read, "4");
+  EXPECT_EQ(seen->actions[1].read, "max");
+  for (const ActionObservation& action : seen->actions) {
+    EXPECT_EQ(action.write_errno, 0);
+    EXPECT_GE(action.completed_ns, action.started_ns);
+  }
+  const std::vector<Sample>& series = seen->nodes[3].series;
+  const auto has = [&](int64_t from_ns, int64_t to_ns) {
+    return std::any_of(series.begin(), series.end(), [=](const Sample& sample) {
+      return sample.at_ns >= from_ns && sample.at_ns <= to_ns;
+    });
+  };
+  EXPECT_TRUE(has(0, seen->actions[0].started_ns));
+  EXPECT_TRUE(has(seen->actions[0].completed_ns, seen->actions[1].started_ns));
+  EXPECT_TRUE(has(seen->actions[1].completed_ns, seen->final_at_ns));
+  EXPECT_GT(seen->workers[0].forks_refused, 0) << "the count is above the new limit";
+  EXPECT_GT(seen->workers[0].forks_ok, 4) << "some were there before, and more after";
+}
+
 }  // namespace
 }  // namespace treeline::testing

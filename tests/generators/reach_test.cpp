@@ -232,13 +232,84 @@ void expect_every_corner(const Constraints& constraints, std::set<Knob> never, s
 }
 
 // Freezing is an action: a worker of a frozen node would never start.
-TEST(Reach, EveryCornerWithin1500Draws) {
-  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 2);
+TEST(Reach, EveryCornerWithin1950Draws) {
+  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 3);
 }
 
-TEST(Reach, EveryCornerOfV2Within2400Draws) {
+TEST(Reach, EveryCornerOfV2Within2850Draws) {
   const FakeMachine machine = FakeMachine().v2().cpus(4).swap(1 << 30);
-  expect_every_corner(machine.constraints(), {Knob::Freeze}, 3);
+  expect_every_corner(machine.constraints(), {Knob::Freeze}, 4);
+}
+
+/// A change of the knob above a worker, for which `fits` holds of the limit before and after.
+template <typename Fits>
+void expect_change(const char* property, Knob knob, int most, Fits fits) {
+  expect_reach(property, most, [&](const Scenario& scenario) {
+    for (size_t i = 0; i < scenario.actions.size(); ++i) {
+      const Action& action = scenario.actions[i];
+      const auto all = [](size_t) { return true; };
+      const Tree before = tree_after(scenario, i, all);
+      if (action.knob == knob &&
+          has_worker_below(scenario, action.node, [](const Workload&) { return true; }) &&
+          fits(scenario, before[action.node].limits, action)) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
+TEST(Reach, LimitsThatAreSetLoweredRaisedAndClearedWithin40Draws) {
+  struct Case {
+    const char* property;
+    Knob knob;
+  };
+  for (const Case& each : {Case{"memory_change", Knob::MemoryMax}, Case{"pids_change", Knob::PidsMax}}) {
+    const auto next = [](const Action& action) { return std::get<Amount>(action.value).value; };
+    const Knob knob = each.knob;
+    expect_change(each.property, knob, 40, [=](const Scenario&, const Limits& old, const Action& action) {
+      return !amount(old, knob) && next(action);
+    });
+    expect_change(each.property, knob, 40, [=](const Scenario&, const Limits& old, const Action& action) {
+      return amount(old, knob) && next(action) && *next(action) < *amount(old, knob);
+    });
+    expect_change(each.property, knob, 40, [=](const Scenario&, const Limits& old, const Action& action) {
+      return amount(old, knob) && next(action) && *next(action) > *amount(old, knob);
+    });
+    expect_change(each.property, knob, 40, [=](const Scenario&, const Limits& old, const Action& action) {
+      return amount(old, knob) && !next(action);
+    });
+  }
+}
+
+TEST(Reach, MemoryLoweredBelowWhatIsHeldWithin10Draws) {
+  expect_change("memory_change", Knob::MemoryMax, 10,
+                [](const Scenario& scenario, const Limits&, const Action& action) {
+                  const auto next = std::get<Amount>(action.value).value;
+                  return next && demand_below(scenario, action.node) > *next;
+                });
+}
+
+TEST(Reach, QuotasThatAreSetLoweredRaisedAndClearedWithin40Draws) {
+  const auto share = [](const treeline::CpuBandwidth& bandwidth) {
+    return static_cast<double>(*bandwidth.quota_us) / static_cast<double>(bandwidth.period_us);
+  };
+  for (const int way : {-1, 1}) {
+    expect_change("cpu_bandwidth_change", Knob::CpuMax, 40,
+                  [&](const Scenario&, const Limits& old, const Action& action) {
+                    const auto before = get<CpuBandwidth>(old, Knob::CpuMax);
+                    const auto after = std::get<CpuBandwidth>(action.value);
+                    return before && before->quota_us && after.quota_us &&
+                           way * (share(after) - share(*before)) > 0;
+                  });
+  }
+  expect_change("cpu_bandwidth_change", Knob::CpuMax, 40,
+                [](const Scenario&, const Limits& old, const Action& action) {
+                  return old.contains(Knob::CpuMax) && !std::get<CpuBandwidth>(action.value).quota_us;
+                });
+  expect_change(
+      "cpu_bandwidth_change", Knob::CpuMax, 40,
+      [](const Scenario&, const Limits& old, const Action&) { return !old.contains(Knob::CpuMax); });
 }
 
 TEST(Reach, WorkersInInteriorNodesOnV2Within20Draws) {

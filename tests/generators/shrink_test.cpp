@@ -216,6 +216,30 @@ TEST(Shrink, FreezeTwoLevelsAboveAWorkerKeepsThreeNodesAndOneAction) {
   expect_minimum("freezer", deep_freeze, {3, 1, 1, 0, 0}, 300);
 }
 
+TEST(Shrink, ALimitThatIsSetAboveAWorkerKeepsOneNodeAndOneAction) {
+  const auto limits_a_worker = [](const Scenario& scenario) {
+    return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& action) {
+      return action.kind == Action::Kind::SetLimit && std::get<CpuBandwidth>(action.value).quota_us &&
+             has_worker_below(scenario, action.node);
+    });
+  };
+  expect_minimum("cpu_bandwidth_change", limits_a_worker, {1, 1, 1, 0, 0}, 300);
+}
+
+TEST(Shrink, TwoChangesThatAreNeededEndAtOneInstant) {
+  const Constraints constraints = FakeMachine().constraints();
+  const auto two = [](const Scenario& scenario) { return scenario.actions.size() >= 2; };
+  int starts = 0;
+  for (uint64_t index = 0; starts < kStarts; ++index) {
+    const Scenario start = draw_scenario(*find_property("pids_change"), constraints, 1, index);
+    if (!two(start)) continue;
+    ++starts;
+    const Scenario end = shrink_greedily(start, constraints.machine, two).scenario;
+    ASSERT_EQ(end.actions.size(), 2u);
+    EXPECT_EQ(end.actions[0].at_us, end.actions[1].at_us) << draw(end);
+  }
+}
+
 TEST(Shrink, RefusedProbeKeepsOneNodeAndOneProbe) {
   const MachineFacts machine = FakeMachine().facts();
   const auto refused = [machine](const Scenario& scenario) {

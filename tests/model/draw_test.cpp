@@ -15,7 +15,9 @@ Scenario known_scenario() {
       {"leaf", 1, {{Knob::CpuWeight, Amount{200}}}}};
   scenario.workers = {
       {0, CpuHog{}}, {1, MemoryHog{}}, {2, ForkStorm{9}}, {2, IoHog{}}, {3, CpuHog{2, 50, 10'000}}};
-  scenario.actions = {{50'000, Action::Kind::Freeze, 1}, {80'000, Action::Kind::Thaw, 1}};
+  scenario.actions = {{50'000, Action::Kind::Freeze, 1},
+                      {80'000, Action::Kind::Thaw, 1},
+                      {90'000, Action::Kind::SetLimit, 2, Knob::PidsMax, Amount{3}}};
   scenario.probes = {{3, Knob::CpuWeight, Amount{0}}};
   scenario.window = {200'000, false, 10'000};
   return scenario;
@@ -33,6 +35,7 @@ TEST(Draw, ShowsWhatIsLimitedAndWhatRunsWhere) {
      • io hog direct read blocks of 4 KiB
 at 50 ms freeze t/a
 at 80 ms thaw t/a
+at 90 ms set_limit t/b pids.max=3
 try cpu.weight=0 on t/a/leaf
 for 200 ms
 )");

@@ -131,6 +131,27 @@ Scenario least_scenario(F fault) {
       scenario.tree = chain(1);
       return with(std::move(scenario), 0, Knob::CpusetPartition, Amount{1});
     }
+    case F::CpuMaxChangeMissed: {
+      Scenario scenario = chain_with_worker(1, hog);
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::CpuMax, half});
+      return scenario;
+    }
+    case F::MemoryMaxChangeMissed: {
+      Scenario scenario = chain_with_worker(1, MemoryHog{});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::MemoryMax, mebibyte});
+      return scenario;
+    }
+    case F::PidsMaxChangeMissed: {
+      Scenario scenario = chain_with_worker(1, ForkStorm{});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::PidsMax, Amount{4}});
+      return scenario;
+    }
+    case F::ChangeReadbackWrong: {
+      Scenario scenario;
+      scenario.tree = chain(1);
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::PidsMax, Amount{4}});
+      return scenario;
+    }
     case F::KernelWarns: {
       Scenario scenario;
       scenario.tree = chain(1);
@@ -165,39 +186,36 @@ TEST(PlantedFault, UnknownNamesFindNothing) {
 }
 
 TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
-  const std::set<std::string_view> properties{
-      "cpu_bandwidth", "cpu_entitlement", "cpu_fairness", "cpuset",      "memory",    "pids", "io",
-      "freezer",       "rules",           "mixed",        "memory_high", "oom_group", "swap", "hierarchy",
-      "kill",          "partition"};
-  const std::set<std::string_view> invariants{"cpu.bandwidth",
-                                              "cpu.bandwidth_witness",
-                                              "cpu.entitlement",
-                                              "cpu.no_throttle",
-                                              "cpu.fairness",
-                                              "cpu.conservation",
-                                              "cpu.rusage",
-                                              "cpuset.confinement",
-                                              "memory.max",
-                                              "memory.oom",
-                                              "memory.oom_attribution",
-                                              "memory.conservation",
-                                              "memory.rss",
-                                              "memory.drained",
-                                              "pids.max",
-                                              "pids.fork",
-                                              "pids.conservation",
-                                              "io.max",
-                                              "freezer.stops",
-                                              "freezer.resumes",
-                                              "knob.readback",
-                                              "knob.refusal",
-                                              "kernel.health",
-                                              "memory.high",
-                                              "memory.oom_group",
-                                              "memory.swap_max",
-                                              "cgroup.hierarchy",
-                                              "memory.oom_swap",
-                                              "cgroup.kill"};
+  const std::set<std::string_view> properties{"cpu_bandwidth",
+                                              "cpu_entitlement",
+                                              "cpu_fairness",
+                                              "cpuset",
+                                              "memory",
+                                              "pids",
+                                              "io",
+                                              "freezer",
+                                              "rules",
+                                              "mixed",
+                                              "memory_high",
+                                              "oom_group",
+                                              "swap",
+                                              "hierarchy",
+                                              "kill",
+                                              "partition",
+                                              "cpu_bandwidth_change",
+                                              "memory_change",
+                                              "pids_change"};
+  const std::set<std::string_view> invariants{
+      "cpu.bandwidth",    "cpu.bandwidth_witness",  "cpu.entitlement",
+      "cpu.no_throttle",  "cpu.fairness",           "cpu.conservation",
+      "cpu.rusage",       "cpuset.confinement",     "memory.max",
+      "memory.oom",       "memory.oom_attribution", "memory.conservation",
+      "memory.rss",       "memory.drained",         "pids.max",
+      "pids.fork",        "pids.conservation",      "io.max",
+      "freezer.stops",    "freezer.resumes",        "knob.readback",
+      "knob.refusal",     "kernel.health",          "memory.high",
+      "memory.oom_group", "memory.swap_max",        "cgroup.hierarchy",
+      "cgroup.kill",      "memory.oom_swap"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

@@ -35,7 +35,7 @@ std::vector<Worker> every_workload() {
           {1, MemoryHog{MemoryKind::Shared, 3 << 20, 128 << 10, TouchOrder::Backward, false}},
           {1, MemoryHog{MemoryKind::File, 2 << 20, 64 << 10, TouchOrder::Random, true}},
           {2, IoHog{false, IoDirection::Write, 8192, 2 << 20}},
-          {3, ForkStorm{12}},
+          {3, ForkStorm{12, 2'000}},
           {3, Mixed{30, 2 << 20, 3}},
           {4, Idle{}}};
 }
@@ -100,7 +100,10 @@ Scenario rich_scenario() {
                          {"a", 3, {{Knob::IoMax, IoRates{std::nullopt, std::nullopt, 5, std::nullopt}}}}};
   scenario.strategy = {Strategy::Kind::Custom, 40, 3, "deep ones"};
   scenario.workers = every_workload();
-  scenario.actions = {{10'000, Action::Kind::Freeze, 1}, {30'000, Action::Kind::Thaw, 1}};
+  scenario.actions = {{10'000, Action::Kind::Freeze, 1},
+                      {30'000, Action::Kind::Thaw, 1},
+                      {30'000, Action::Kind::SetLimit, 1, Knob::CpuMax, CpuBandwidth{std::nullopt, 5'000}},
+                      {40'000, Action::Kind::SetLimit, 0, Knob::PidsMax, Amount{7}}};
   scenario.probes = {{0, Knob::CpuMax, CpuBandwidth{-7, 12}},
                      {1, Knob::CpuWeight, Amount{10'001}},
                      {2, Knob::CpusetCpus, IdSet{}},
@@ -154,7 +157,10 @@ Observation rich_observation() {
   observation.nodes = {unfrozen, node, {}, {}, {}};
   observation.workers.assign(7, WorkerObservation{});
   observation.workers[1] = rich_worker();
-  observation.actions = {{10'000'001, 10'000'900, 0, {1, 2, 3}}, {30'000'001, -1, 16, {}}};
+  observation.actions = {{10'000'001, 10'000'900, 0, {1, 2, 3}},
+                         {30'000'001, -1, 16, {}},
+                         {30'000'002, 30'000'003, 0, {}, "5000 -1"},
+                         {40'000'001, 40'000'002, 0, {}, "7"}};
   observation.probes = {{22, "100000 -1", "100000 -1"}, {0, "1024", "1024"}, {16, "0-1", "0-1"}, {}, {}};
   observation.noise = {{0, 40'000'000, 1, 2, 3}, {1, 4, 5, 6, 7}};
   observation.health = {512, 513, true, {"WARNING: CPU: 0 PID: 1 at kernel/sched/fair.c:1", ""}};

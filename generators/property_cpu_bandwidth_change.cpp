@@ -1,0 +1,85 @@
+#include <algorithm>
+
+#include "generators/changes_gen.h"
+#include "generators/cpu_windows.h"
+#include "generators/gens.h"
+#include "generators/limits_gen.h"
+#include "generators/scenario_gen.h"
+#include "generators/workload_gen.h"
+#include "model/rules.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr double kLongestStretchUs = 300'000;
+
+/// At 25–70% of what the hogs can use, with a short period: a stretch without the limit then shows soon.
+CpuBandwidth draw_bandwidth(int parallel, const std::optional<CpuBandwidth>& ceiling) {
+  const double cpus = parallel;
+  return *bandwidth_gen({std::max(0.2, 0.25 * cpus), 0.7 * cpus, 2'000, *chance(80) ? 20'000 : 100'000},
+                        ceiling);
+}
+
+/// How long one stretch must be so that the target's limit, or that there is none, shows in it.
+int64_t stretch_us(const Scenario& scenario, NodeId target, const MachineFacts& machine) {
+  const Tree tree = tree_by_now(scenario);
+  const auto bandwidth = get<CpuBandwidth>(tree[target].limits, Knob::CpuMax);
+  if (!bandwidth || !bandwidth->quota_us) return 1'000 * *uniform<int64_t>(20, 80);
+  const double can_use = parallelism(scenario, target, machine);
+  const int cpus = static_cast<int>(effective_cpus(tree, target, machine).ids.size());
+  // A tick a CPU more than a whole run, in which nothing runs before the limit is set.
+  const double late_us = cpus * static_cast<double>(machine.tick_ns()) / 1'000;
+  const double needed = window_to_exceed_us(*bandwidth, 0, cpus, can_use, machine) + 2 * late_us;
+  return static_cast<int64_t>(std::clamp(needed, 40'000.0, kLongestStretchUs)) / 1'000 * 1'000;
+}
+
+void draw_changes(Scenario& scenario, NodeId target, const Constraints& constraints) {
+  const MachineFacts& machine = constraints.machine;
+  const int parallel = std::max(1, parallelism(scenario, target, machine));
+  const int count = *uniform(1, 3);
+  int64_t at_us = stretch_us(scenario, target, machine);
+  for (int i = 0; i < count; ++i) {
+    const Tree tree = tree_by_now(scenario);
+    const NodeId node = changed_node(tree, target);
+    const bool is_cleared = *chance(20) && tree[node].limits.contains(Knob::CpuMax);
+    const CpuBandwidth value = is_cleared ? CpuBandwidth{std::nullopt, *period_gen(2'000, 100'000)}
+                                          : draw_bandwidth(parallel, bandwidth_above(tree, node));
+    add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::CpuMax, value}, machine);
+    at_us += stretch_us(scenario, target, machine);
+  }
+  scenario.window = fixed_window(static_cast<double>(at_us), constraints);
+}
+
+Scenario draw(const Constraints& constraints) {
+  Ground ground = *ground_gen(constraints, 4);
+  const std::vector<int>& cpus = constraints.machine.cpus;
+  if (constraints.machine.has(Knob::CpusetCpus) && cpus.size() > 1 && *chance(70)) {
+    ground.tree[*one_of(ground.tree.lineage(ground.target))].limits[Knob::CpusetCpus] =
+        IdSet{{*one_of(cpus)}};
+  }
+  Scenario scenario;
+  scenario.strategy = ground.placement.strategy;
+  scenario.tree = ground.tree;
+  for (const NodeId node : ground.placement.nodes) {
+    const bool is_below = ground.tree.is_in_subtree(node, ground.target);
+    scenario.workers.push_back({node, is_below ? endless_hog(*uniform(1, 2)) : Workload(Idle{})});
+  }
+  if (*chance(70)) {
+    const int parallel = std::max(1, parallelism(scenario, ground.target, constraints.machine));
+    scenario.tree[ground.target].limits[Knob::CpuMax] = draw_bandwidth(parallel, std::nullopt);
+  }
+  const std::set<Knob> menu = all_knobs_but(
+      constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
+  scenario.tree = *with_company(scenario.tree, menu, constraints);
+  draw_changes(scenario, ground.target, constraints);
+  return finished(std::move(scenario), constraints);
+}
+
+}  // namespace
+
+rc::Gen<Scenario> cpu_bandwidth_change_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_bandwidth_change");
+}
+
+}  // namespace treeline

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/observation.h"
+#include "model/scenario.h"
+
+namespace treeline {
+
+/// A stretch of a run in which no limit changed, between two readings of all counters. A run without any
+/// SetLimit that the kernel took is one stretch. The time in which a change is written belongs to none.
+struct Segment {
+  Tree tree;              ///< With the limits in force.
+  int64_t change_ns = 0;  ///< When the write that it begins with began; the first attach in the first one.
+  int64_t from_ns = 0;    ///< Before the first reading of it began.
+  int64_t to_ns = 0;      ///< After the last reading of it.
+  bool is_first = false;
+  bool is_last = false;
+  size_t first_sample =
+      0;  ///< Of NodeObservation::series: the first reading, unless it is the run's first segment.
+  size_t end_sample = 0;  ///< One behind the last reading in the window.
+};
+
+/// In order of time; those for which a reading is missing are left out.
+std::vector<Segment> segments_of(const Scenario& scenario, const Observation& observation);
+
+/// The readings with which the segment begins and ends.
+const Counters& first_reading(const Segment& segment, const NodeObservation& node);
+const Counters& last_reading(const Segment& segment, const NodeObservation& node);
+
+/// The greatest value that any reading within the segment showed.
+std::optional<int64_t> most_in(const Segment& segment, const NodeObservation& node, Counter counter);
+
+/// The kernel took this SetLimit.
+bool was_changed(const Observation& observation, size_t action);
+/// With the limits that stand when the first `actions` actions are over: those that the kernel took.
+Tree tree_in_force(const Scenario& scenario, const Observation& observation, size_t actions);
+/// Some action of the scenario changes the knob: what judges a whole run by the limits that it began with has
+/// nothing to say then.
+bool changes(const Scenario& scenario, Knob knob);
+/// All limits that the node had in the run, in order of time; nullopt where it had none.
+std::vector<std::optional<int64_t>> amounts_of(const Scenario& scenario, const Observation& observation,
+                                               NodeId node, Knob knob);
+
+}  // namespace treeline

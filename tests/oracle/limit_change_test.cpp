@@ -1,0 +1,187 @@
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "cpu_world.h"
+#include "oracle/segments.h"
+#include "world.h"
+
+/// Limits that are changed while work runs: each stretch is judged by the limit in force.
+namespace treeline::world_test {
+namespace {
+
+constexpr int64_t kChangeMs = 50;
+constexpr int64_t kWindowMs = 100;
+
+Action set(Knob knob, KnobValue value) {
+  return {kChangeMs * 1'000, Action::Kind::SetLimit, kRoot, knob, std::move(value)};
+}
+
+/// The root's limit is set within 1 ms, with a reading of the counter on either side and one at the end.
+void change(World& world, const Action& action, Counter counter, int64_t before, int64_t after,
+            int64_t at_end) {
+  world.scenario.actions.push_back(action);
+  const KnobContext context = world.seen.machine.knob_context(knob_info(action.knob).controller);
+  const std::string read = expected_text(encode(action.knob, action.value, {}, context));
+  world.seen.actions.push_back({kChangeMs * kMs, (kChangeMs + 1) * kMs, 0, {}, read});
+  NodeObservation& node = world.seen.nodes[kRoot];
+  node.series = {{(kChangeMs - 1) * kMs, {{counter, before}}, kMs},
+                 {(kChangeMs + 3) * kMs, {{counter, after}}, kMs},
+                 {kWindowMs * kMs, {{counter, at_end}}, kMs}};
+  node.after[counter] = at_end;
+}
+
+/// A storm that has 5 tasks when pids.max becomes `limit`, and goes on trying.
+World storm(int64_t limit, int64_t at_end) {
+  World world;
+  world.work(kRoot, ForkStorm{20, 5'000});
+  world.run_for_ms(kWindowMs);
+  change(world, set(Knob::PidsMax, Amount{limit}), Counter::PidsCurrent, 5, 5, at_end);
+  WorkerSample sample;
+  for (const int64_t at_ms : {kChangeMs + 3, kWindowMs}) {
+    sample.at_ns = at_ms * kMs;
+    world.seen.workers[0].series.push_back(sample);
+    sample.progress += 10;
+  }
+  return world;
+}
+
+TEST(LimitChange, NoForkSucceedsWhereTheCountIsAboveTheNewLimit) {
+  EXPECT_EQ(storm(3, 5).status("pids.max"), Status::Held) << storm(3, 5).explain("pids.max");
+  EXPECT_EQ(storm(3, 6).status("pids.max"), Status::Violated);
+}
+
+TEST(LimitChange, ForksSucceedUpToTheNewLimit) {
+  EXPECT_EQ(storm(8, 8).status("pids.max"), Status::Held);
+  EXPECT_EQ(storm(8, 9).status("pids.max"), Status::Violated);
+}
+
+TEST(LimitChange, WithoutTriesNothingIsShown) {
+  World world = storm(3, 5);
+  world.seen.workers[0].series.clear();
+  EXPECT_EQ(world.status("pids.max"), Status::Inconclusive);
+}
+
+/// A hog that holds 8 MiB when memory.max becomes 4 MiB.
+World lowered(int64_t after_bytes) {
+  World world;
+  world.hold(kRoot, 8 * kMiB);
+  world.run_for_ms(kWindowMs);
+  world.seen.workers[0].settled_ns = 10 * kMs;
+  world.seen.workers[0].ended_ns = (kWindowMs + 1) * kMs;
+  change(world, set(Knob::MemoryMax, Amount{4 * kMiB}), Counter::MemoryCurrent, 8 * kMiB, after_bytes,
+         after_bytes);
+  return world;
+}
+
+TEST(LimitChange, MemoryIsBelowTheNewLimitOnceItIsSet) {
+  EXPECT_EQ(lowered(3 * kMiB).status("memory.max"), Status::Held) << lowered(3 * kMiB).explain("memory.max");
+  EXPECT_EQ(lowered(5 * kMiB).status("memory.max"), Status::Violated);
+}
+
+TEST(LimitChange, WhoWasKilledBeforeShowsNothing) {
+  World world = lowered(kMiB);
+  world.seen.workers[0].end = WorkerEnd::OomKilled;
+  world.seen.workers[0].ended_ns = kMs;
+  EXPECT_EQ(world.status("memory.max"), Status::Inconclusive);
+}
+
+TEST(LimitChange, AKillIsDueWhereALoweredLimitIsExceeded) {
+  World world = lowered(kMiB);
+  EXPECT_EQ(world.status("memory.oom"), Status::Violated) << "it wants 8 MiB and lives";
+  world.seen.workers[0].end = WorkerEnd::OomKilled;
+  EXPECT_EQ(world.status("memory.oom"), Status::Held) << world.explain("memory.oom");
+  std::get<Amount>(world.scenario.actions[0].value).value = 64 * kMiB;
+  EXPECT_EQ(world.status("memory.oom"), Status::Violated) << "all fits, and it was killed";
+}
+
+TEST(LimitChange, ARefusedOneChangesNothing) {
+  World world = lowered(8 * kMiB);
+  world.seen.actions[0].write_errno = EBUSY;
+  const KnobContext context = world.seen.machine.knob_context(Controller::Memory);
+  world.seen.actions[0].read = expected_text(encode(Knob::MemoryMax, Amount{}, {}, context));
+  EXPECT_EQ(world.status("memory.max"), Status::NotApplicable);
+  EXPECT_EQ(world.status("knob.readback"), Status::Held) << world.explain("knob.readback");
+  World with_room = lowered(kMiB);
+  with_room.seen.nodes[kRoot].series[0].counters[Counter::MemoryCurrent] = kMiB;
+  with_room.seen.actions[0] = world.seen.actions[0];
+  EXPECT_EQ(with_room.status("knob.readback"), Status::Violated) << "there was room for it";
+}
+
+TEST(LimitChange, ReadsBackAsWritten) {
+  World world = lowered(kMiB);
+  EXPECT_EQ(world.status("knob.readback"), Status::Held) << world.explain("knob.readback");
+  world.seen.actions[0].read += "0";
+  EXPECT_EQ(world.status("knob.readback"), Status::Violated);
+  World refused = lowered(kMiB);
+  refused.seen.actions[0].write_errno = EINVAL;
+  EXPECT_EQ(refused.status("knob.readback"), Status::Violated);
+}
+
+TEST(LimitChange, OneThatWasNotTriedCutsNothing) {
+  World world = lowered(8 * kMiB);
+  world.seen.actions[0] = {ActionObservation::kNotTried, -1, 0, {}, {}};
+  const std::vector<Segment> segments = segments_of(world.scenario, world.seen);
+  ASSERT_EQ(segments.size(), 1u);
+  EXPECT_TRUE(segments[0].is_first && segments[0].is_last);
+  EXPECT_EQ(segments[0].tree, world.scenario.tree);
+}
+
+TEST(LimitChange, MissingReadingsLeaveTheStretchOut) {
+  World world = lowered(8 * kMiB);
+  world.seen.nodes[kRoot].series.clear();
+  for (const char* invariant : {"memory.max", "pids.max", "cpu.bandwidth", "memory.oom"}) {
+    EXPECT_NE(world.status(invariant), Status::Violated) << invariant;
+  }
+}
+
+}  // namespace
+}  // namespace treeline::world_test
+
+namespace treeline::cpu_test {
+namespace {
+
+/// Two hogs that have both CPUs until cpu.max becomes half of one, after which they use `after_ms`.
+CpuWorld capped_at_half(double after_ms) {
+  CpuWorld world;
+  world.ran_ms(world.hog(kRoot, 2), 1'000, 500, after_ms);
+  world.run_for_ms(1'000);
+  world.scenario.actions.push_back(
+      {500'000, Action::Kind::SetLimit, kRoot, Knob::CpuMax, CpuBandwidth{5'000, 10'000}});
+  world.seen.actions.push_back({500 * kMs, 501 * kMs, 0, {}, {}});
+  return world;
+}
+
+TEST(LimitChange, CpuTimeIsBoundFromTheChangeOn) {
+  for (const char* invariant : {"cpu.bandwidth", "cpu.bandwidth_witness"}) {
+    const Finding held = capped_at_half(250).judge(invariant, kRoot);
+    EXPECT_EQ(held.status, Status::Held) << explain(held);
+    const Finding violated = capped_at_half(900).judge(invariant, kRoot);
+    EXPECT_EQ(violated.status, Status::Violated) << explain(violated);
+  }
+}
+
+TEST(LimitChange, AStretchMayBeChargedATickMoreForEachCpu) {
+  // 490 ms from the sample at 510 ms to 1001 ms: 50 periods of 5 ms, 1 ms on both CPUs, and per CPU a slice
+  // of 5 ms and two ticks of 4 ms.
+  const Finding finding = capped_at_half(250).judge("cpu.bandwidth", kRoot);
+  EXPECT_NEAR(finding.bound, 5 * 50 + 2 + 2 * (5 + 4 + 4), 1e-6) << explain(finding);
+}
+
+TEST(LimitChange, ALimitThatIsClearedBindsOnlyBefore) {
+  CpuWorld world;
+  world.cap(kRoot, 5'000, 10'000);
+  world.ran_ms(world.hog(kRoot, 2), 250, 500, 1'000);
+  world.run_for_ms(1'000);
+  world.scenario.actions.push_back(
+      {500'000, Action::Kind::SetLimit, kRoot, Knob::CpuMax, treeline::CpuBandwidth{std::nullopt, 10'000}});
+  world.seen.actions.push_back({500 * kMs, 501 * kMs, 0, {}, {}});
+  const Finding finding = world.judge("cpu.bandwidth", kRoot);
+  EXPECT_EQ(finding.status, Status::Held) << explain(finding);
+  EXPECT_EQ(world.judge_all("cpu.bandwidth").size(), 1u);
+  EXPECT_EQ(world.judge_all("cpu.no_throttle").size(), 0u);
+  EXPECT_EQ(world.judge_all("cpu.entitlement").size(), 0u);
+}
+
+}  // namespace
+}  // namespace treeline::cpu_test
