@@ -44,8 +44,7 @@ std::string scenario_text() {
          R"({"node":2,"workload":{"kind":"fork_storm","forks":9}},)"
          R"({"node":2,"workload":{"kind":"mixed","duty_percent":70,"bytes":16384,"forks":4}},)"
          R"({"node":2,"workload":{"kind":"idle"}}],)"
-         R"("actions":[{"at_us":1500,"kind":"freeze","node":1},{"at_us":2500,"kind":"thaw","node":1},)"
-         R"({"at_us":3500,"kind":"set_limit","node":1,"knob":"memory.max","value":131072}],)"
+         R"("actions":[{"at_us":1500,"kind":"freeze","node":1},{"at_us":2500,"kind":"thaw","node":1}],)"
          R"("probes":[{"node":2,"knob":"pids.max","value":-1}],)"
          R"("window":{"length_us":90000,"until_settled":false,"sample_every_us":4000},)"
          R"("requirements":{"cpus":2,"memory_bytes":77,"block_device":false}})";
@@ -219,14 +218,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadEdit{"AfterTheWindow", R"("at_us":2500)", R"("at_us":90001)", "/actions/1/at_us"},
         BadEdit{"UnknownAction", R"("kind":"thaw")", R"("kind":"melt")", "/actions/1/kind"},
         BadEdit{"ActionOutside", R"("kind":"thaw","node":1)", R"("kind":"thaw","node":3)", "/actions/1/node"},
-        BadEdit{"ChangeOfAnUnknownKnob", R"("knob":"memory.max","value":131072)",
-                R"("knob":"memory.most","value":131072)", "/actions/2/knob"},
-        BadEdit{"ChangeThatIsNotOffered", R"("knob":"memory.max","value":131072)",
-                R"("knob":"cpu.idle","value":1)", "/actions/2/knob"},
-        BadEdit{"ChangeOutOfRange", R"("value":131072)", R"("value":-1)", "/actions/2/value"},
-        BadEdit{"ChangeWithTextValue", R"("value":131072)", R"("value":"131072")", "/actions/2/value"},
-        BadEdit{"ChangeWithoutValue", R"(,"value":131072)", "", "/actions/2/value"},
-        BadEdit{"ChangeWithoutKnob", R"("knob":"memory.max",)", "", "/actions/2/knob"},
+        BadEdit{"ChangeOfAnUnknownKnob", R"("kind":"thaw","node":1)",
+                R"("kind":"set_limit","node":1,"knob":"memory.most","value":131072)", "/actions/1/knob"},
+        BadEdit{"ChangeThatIsNotOffered", R"("kind":"thaw","node":1)",
+                R"("kind":"set_limit","node":1,"knob":"cpu.idle","value":1)", "/actions/1/knob"},
+        BadEdit{"ChangeOutOfRange", R"("kind":"thaw","node":1)",
+                R"("kind":"set_limit","node":1,"knob":"memory.max","value":-1)", "/actions/1/value"},
+        BadEdit{"ChangeWithTextValue", R"("kind":"thaw","node":1)",
+                R"("kind":"set_limit","node":1,"knob":"memory.max","value":"131072")", "/actions/1/value"},
+        BadEdit{"ChangeWithoutValue", R"("kind":"thaw","node":1)",
+                R"("kind":"set_limit","node":1,"knob":"memory.max")", "/actions/1/value"},
+        BadEdit{"ChangeWithoutKnob", R"("kind":"thaw","node":1)",
+                R"("kind":"set_limit","node":1,"value":131072)", "/actions/1/knob"},
         BadEdit{"ValueOfAThaw", R"("kind":"thaw","node":1)", R"("kind":"thaw","node":1,"value":3)",
                 "/actions/1/value"},
         BadEdit{"ProbeOutside", R"({"node":2,"knob")", R"({"node":3,"knob")", "/probes/0/node"},
