@@ -88,8 +88,12 @@ bool all_settled(const Scenario& scenario, const Observation& observation, NodeI
 
 bool all_still(const Scenario& scenario, const Observation& observation, NodeId top) {
   const std::vector<size_t> workers = workers_in(scenario, top);
-  return std::all_of(workers.begin(), workers.end(),
-                     [&](size_t i) { return observation.workers[i].held_still; });
+  return std::all_of(workers.begin(), workers.end(), [&](size_t i) {
+    const WorkerObservation& worker = observation.workers[i];
+    // Held still by itself, and was killed all the same: it was on its way out.
+    const bool died = worker.end == WorkerEnd::OomKilled || worker.end == WorkerEnd::Killed;
+    return worker.held_still && !(died && worker.ended_ns > observation.final_at_ns);
+  });
 }
 
 std::optional<int64_t> grown(const Counters& from, const Counters& to, Counter counter) {

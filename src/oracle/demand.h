@@ -40,7 +40,7 @@ double potential(const Scenario& scenario, NodeId judged, const std::function<do
 
 /// All workers of the subtree have done what they had to (or died): nothing was cut off by the window's end.
 bool all_settled(const Scenario& scenario, const Observation& observation, NodeId top);
-/// All were holding still, or dead, when `after` was read.
+/// All were holding still, or dead and reaped, when `after` was read.
 bool all_still(const Scenario& scenario, const Observation& observation, NodeId top);
 
 /// after − before of a counter of a node; nullopt if either is missing.

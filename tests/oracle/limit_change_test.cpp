@@ -108,6 +108,32 @@ TEST(LimitChange, ARefusedOneChangesNothing) {
   EXPECT_EQ(with_room.status("knob.readback"), Status::Violated) << "there was room for it";
 }
 
+TEST(LimitChange, WhatWasRefusedAtFirstIsNotInForceBeforeAChange) {
+  World world;
+  world.scenario.tree[kRoot].limits[Knob::MemoryMax] = Amount{64 << 10};
+  world.hold(kRoot, 8 * kMiB);
+  world.run_for_ms(kWindowMs);
+  change(world, set(Knob::MemoryMax, Amount{16 * kMiB}), Counter::MemoryCurrent, 8 * kMiB, 8 * kMiB,
+         8 * kMiB);
+  NodeObservation& node = world.seen.nodes[kRoot];
+  EXPECT_TRUE(tree_in_force(world.scenario, world.seen, 0)[kRoot].limits.contains(Knob::MemoryMax));
+  node.before[Counter::MemoryCurrent] = 128 << 10;
+  ASSERT_FALSE(node.readbacks.empty());
+  node.readbacks[0].write_errno = EBUSY;
+  EXPECT_TRUE(tree_in_force(world.scenario, world.seen, 0)[kRoot].limits.empty());
+  EXPECT_NE(world.status("memory.max"), Status::Violated) << world.explain("memory.max");
+}
+
+TEST(LimitChange, WhoIsKilledAsTheWindowEndsIsOnItsWayOut) {
+  World world = lowered(kMiB);
+  world.after(kRoot)[Counter::PidsCurrent] = 1;
+  world.seen.workers[0].end = WorkerEnd::OomKilled;
+  world.seen.workers[0].ended_ns = world.seen.final_at_ns - 1;
+  EXPECT_EQ(world.status("pids.conservation"), Status::Violated) << "it was reaped before that was read";
+  world.seen.workers[0].ended_ns = world.seen.final_at_ns + 1;
+  EXPECT_EQ(world.status("pids.conservation"), Status::Inconclusive) << world.explain("pids.conservation");
+}
+
 TEST(LimitChange, ReadsBackAsWritten) {
   World world = lowered(kMiB);
   EXPECT_EQ(world.status("knob.readback"), Status::Held) << world.explain("knob.readback");

@@ -176,6 +176,7 @@ void World::settle_counters() {
 void World::oom_kill(size_t worker, int64_t touched_bytes) {
   seen.workers[worker].end = WorkerEnd::OomKilled;
   seen.workers[worker].settled_ns = -1;
+  seen.workers[worker].ended_ns = 0;  // long before the last reading
   seen.workers[worker].bytes_touched = touched_bytes;
   seen.workers[worker].held_rss_bytes = -1;
   seen.health.log.emplace_back("Memory cgroup out of memory: Killed process 7 (treeline-exec) total-vm:1kB");
