@@ -22,7 +22,7 @@ std::vector<MemoryKind> draw_kinds() {
 
 /// Mostly below what is used; else above it, or none.
 Amount draw_limit(int64_t used, int sharers) {
-  const int64_t least = std::max(kMiB, 2 * sharers * kWorkerOverheadBytes);
+  const int64_t least = std::max(kMiB, int64_t{2} * sharers * kWorkerOverheadBytes);
   const int style = *uniform(0, 9);
   if (style == 9) return {};
   if (style >= 6) return {used + *log_uniform(4 * kMiB, 32 * kMiB)};
@@ -36,7 +36,7 @@ Scenario draw(const Constraints& constraints) {
   scenario.strategy = ground.placement.strategy;
   const int sharers = static_cast<int>(ground.below.size());
   const std::vector<MemoryKind> kinds = draw_kinds();
-  const int64_t used = std::max<int64_t>(*log_uniform(3 * kMiB, 8 * kMiB), sharers * 2 * kMiB);
+  const int64_t used = std::max<int64_t>(*log_uniform(3 * kMiB, 8 * kMiB), int64_t{2} * sharers * kMiB);
   std::vector<int64_t> parts = *parts_of(used, sharers, 256 << 10);
   for (const NodeId node : ground.placement.nodes) {
     if (!scenario.tree.is_in_subtree(node, ground.target)) {
