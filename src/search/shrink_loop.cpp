@@ -32,7 +32,7 @@ Size shape_of(const Scenario& scenario) {
 }  // namespace
 
 ShrinkLoop::ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget budget, BeforeRun before_run,
-                       OnTrouble on_trouble)
+                       OnTrouble on_trouble, Try try_out)
     : machine_(machine),
       signature_(std::move(signature)),
       first_passes_due_(machine.deterministic() ? 1 : passes_for(rate)),
@@ -40,7 +40,10 @@ ShrinkLoop::ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget 
       current_rate_(rate),
       budget_(budget),
       before_run_(std::move(before_run)),
-      on_trouble_(std::move(on_trouble)) {}
+      on_trouble_(std::move(on_trouble)),
+      try_(std::move(try_out)) {
+  if (!try_) try_ = [this](const Scenario& scenario) { return run_trial(machine_, scenario); };
+}
 
 bool ShrinkLoop::exhausted(int runs_begun) const {
   return stopped_ || runs_begun >= budget_.runs || std::chrono::steady_clock::now() >= budget_.deadline;
@@ -81,7 +84,7 @@ bool ShrinkLoop::accepts(const Scenario& candidate, const Rule& rule) {
       stopped_ = true;
       break;
     }
-    note(history, candidate, run_trial(machine_, candidate), rule.sturdy);
+    note(history, candidate, try_(candidate), rule.sturdy);
   }
   if (history.trouble) skipped_any_ = true;
   if (history.counted < rule.violations) return false;
@@ -126,8 +129,8 @@ bool ShrinkLoop::sweep_side_by_side(Scenario& current) {
     }
     return std::nullopt;
   };
-  InOrder<Scenario, Result<Trial>> trials(
-      machine_.lanes(), next, [&](const Scenario& candidate) { return run_trial(machine_, candidate); });
+  InOrder<Scenario, Result<Trial>> trials(machine_.lanes(), next,
+                                          [&](const Scenario& candidate) { return try_(candidate); });
   while (auto ended = trials.take()) {
     auto& [candidate, trial] = *ended;
     History& history = histories_[to_json(candidate)];

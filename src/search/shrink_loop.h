@@ -41,9 +41,12 @@ class ShrinkLoop {
   /// search for smaller ones (the disk is full).
   using BeforeRun = std::function<bool(const Scenario&, int lane)>;
   using OnTrouble = std::function<void(const Error&)>;
+  /// Runs and judges a candidate; several threads may ask, as many as the machine has lanes.
+  using Try = std::function<Result<Trial>(const Scenario&)>;
 
+  /// `try_out`: run_trial() on the machine, if it is empty.
   ShrinkLoop(Machine& machine, Signature signature, Rate rate, Budget budget, BeforeRun before_run,
-             OnTrouble on_trouble);
+             OnTrouble on_trouble, Try try_out = {});
   /// `sturdy`: the run in which it was found withstands noise (search/trial.h).
   Outcome run(Scenario scenario, bool sturdy = false);
 
@@ -81,6 +84,7 @@ class ShrinkLoop {
   Budget budget_;
   BeforeRun before_run_;
   OnTrouble on_trouble_;
+  Try try_;
   std::map<std::string, History> histories_;
   int runs_ = 0;
   bool stopped_ = false;
