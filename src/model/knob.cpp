@@ -178,6 +178,7 @@ std::vector<KnobWrite> encode_all(const Limits& limits, const KnobContext& conte
 
 std::string expected_text(const std::vector<KnobWrite>& writes) {
   std::vector<std::string_view> texts;
+  texts.reserve(writes.size());
   for (const KnobWrite& write : writes) texts.push_back(write.expected);
   return fmt::format("{}", fmt::join(texts, " "));
 }

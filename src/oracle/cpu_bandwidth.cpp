@@ -45,8 +45,7 @@ double uncharged_ns(const Segment& segment, const std::vector<double>& ticks) {
 }
 
 std::string span_of(const Segment& segment) {
-  const std::string length =
-      fmt::format("{:.1f} ms", static_cast<double>(segment.to_ns - segment.from_ns) / 1e6);
+  std::string length = fmt::format("{:.1f} ms", static_cast<double>(segment.to_ns - segment.from_ns) / 1e6);
   if (segment.is_first && segment.is_last) return length;
   return fmt::format("the {} from {:.1f} ms on", length, static_cast<double>(segment.from_ns) / 1e6);
 }
