@@ -101,9 +101,7 @@ Scenario draw(const Constraints& constraints) {
     const IdSet some = *chance(80) ? IdSet{{*one_of(cpus)}} : *subset_gen(IdSet{cpus});
     ground.tree[*one_of(lineage)].limits[Knob::CpusetCpus] = some;
   }
-  Scenario scenario;
-  scenario.strategy = ground.placement.strategy;
-  scenario.tree = ground.tree;
+  Scenario scenario = begun_on(ground);
   scenario.workers = draw_hogs(ground, constraints);
   const int parallel = std::max(1, parallelism(scenario, ground.target, constraints.machine));
   scenario.tree[ground.target].limits[Knob::CpuMax] = draw_target_bandwidth(parallel);

@@ -58,9 +58,7 @@ Scenario draw(const Constraints& constraints) {
     ground.tree[*one_of(ground.tree.lineage(ground.target))].limits[Knob::CpusetCpus] =
         IdSet{{*one_of(cpus)}};
   }
-  Scenario scenario;
-  scenario.strategy = ground.placement.strategy;
-  scenario.tree = ground.tree;
+  Scenario scenario = begun_on(ground);
   for (const NodeId node : ground.placement.nodes) {
     const bool is_below = ground.tree.is_in_subtree(node, ground.target);
     scenario.workers.push_back({node, is_below ? endless_hog(*uniform(1, 2)) : Workload(Idle{})});

@@ -108,9 +108,7 @@ void draw_modest(Scenario& scenario, const Ground& ground, const Constraints& co
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int mode = *uniform(0, 99);
   if (mode < 55 && constraints.machine.has(Knob::CpusetCpus)) {
     draw_wanters_apart(scenario, ground, constraints);

@@ -35,9 +35,7 @@ void draw_other_cpusets(Tree& tree, NodeId target, const Constraints& constraint
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4);
   const MachineFacts& machine = constraints.machine;
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   Tree& tree = scenario.tree;
   // Three levels at times: of three CPUs or more the target's parent may already have lost one.
   const NodeId parent = tree[ground.target].parent;

@@ -12,9 +12,7 @@ namespace {
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4, *chance(50) ? 2 : 0);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int cpus = static_cast<int>(constraints.machine.cpus.size());
   for (const NodeId node : ground.placement.nodes) {
     // Endless ones, few enough that each makes progress within a few ticks while nothing is frozen.

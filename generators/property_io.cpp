@@ -43,9 +43,7 @@ void draw_other_rates(Tree& tree, NodeId target) {
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, kMostIoWorkers);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
   const IoRates rates = draw_rates(sharers);
   scenario.tree[ground.target].limits[Knob::IoMax] = rates;

@@ -24,9 +24,7 @@ Workload draw_workload() {
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 5);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   for (const NodeId node : ground.placement.nodes) scenario.workers.push_back({node, draw_workload()});
   int64_t at_us = 1'000 * *uniform<int64_t>(5, 20);
   // What is frozen dies all the same (kernel/cgroup/freezer.c: a fatal signal leaves the trap).

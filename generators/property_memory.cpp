@@ -54,9 +54,7 @@ void draw_other_limits(Tree& tree, NodeId target, int64_t limit, const Constrain
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
   const int64_t limit = draw_limit(sharers, constraints);
   scenario.tree[ground.target].limits[Knob::MemoryMax] = Amount{limit};

@@ -31,23 +31,17 @@ Amount draw_limit(int64_t used, int sharers) {
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
   const std::vector<MemoryKind> kinds = draw_kinds();
   const int64_t used = std::max<int64_t>(*log_uniform(3 * kMiB, 8 * kMiB), int64_t{2} * sharers * kMiB);
-  std::vector<int64_t> parts = *parts_of(used, sharers, 256 << 10);
-  for (const NodeId node : ground.placement.nodes) {
-    if (!scenario.tree.is_in_subtree(node, ground.target)) {
-      scenario.workers.push_back({node, Idle{}});
-      continue;
-    }
-    MemoryHog hog = *memory_hog_gen(parts.back(), kinds);
-    hog.hold = true;
-    scenario.workers.push_back({node, hog});
-    parts.pop_back();
-  }
+  const auto hog = [&](int64_t bytes) {
+    MemoryHog drawn = *memory_hog_gen(bytes, kinds);
+    drawn.hold = true;
+    return drawn;
+  };
+  share_memory(
+      scenario, ground, used, hog, [] { return Idle{}; }, 256 << 10);
   if (*chance(50)) {
     scenario.tree[ground.target].limits[Knob::MemoryMax] = Amount{used + *log_uniform(4 * kMiB, 32 * kMiB)};
   }

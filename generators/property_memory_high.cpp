@@ -23,9 +23,7 @@ int64_t draw_high(int sharers, const Constraints& constraints) {
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
   const int64_t high = draw_high(sharers, constraints);
   scenario.tree[ground.target].limits[Knob::MemoryHigh] = Amount{high};

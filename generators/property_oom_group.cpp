@@ -20,10 +20,8 @@ std::vector<NodeId> draw_places(const Ground& ground) {
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
-  Scenario scenario;
+  Scenario scenario = begun_on(ground);
   Tree& tree = scenario.tree;
-  tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
   const std::vector<NodeId> places = draw_places(ground);
   const auto workers = static_cast<int64_t>(places.size());
   const int64_t limit = *log_uniform(std::max(4 * kMiB, 4 * workers * kWorkerOverheadBytes),

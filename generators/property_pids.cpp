@@ -21,9 +21,7 @@ void draw_other_limits(Tree& tree, NodeId target, int workers) {
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 5);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int workers = static_cast<int>(ground.placement.nodes.size());
   const int sharers = static_cast<int>(ground.below.size());
   // Attaching is never refused (pids_can_attach): a limit below the number of workers is legal, but then says

@@ -20,9 +20,7 @@ Amount draw_limit(int count) {
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
   const int most = std::max(4, (constraints.max_processes - 4) / sharers - 1);
   const int64_t pause_us = 1'000 * *uniform<int64_t>(2, 6);

@@ -13,9 +13,7 @@ constexpr int64_t kMiB = int64_t{1} << 20;
 
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
-  Scenario scenario;
-  scenario.tree = ground.tree;
-  scenario.strategy = ground.placement.strategy;
+  Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
   const int64_t memory =
       *log_uniform(std::max(2 * kMiB, int64_t{4} * sharers * kWorkerOverheadBytes), 12 * kMiB);

@@ -46,11 +46,18 @@ rc::Gen<Tree> with_company(const Tree& tree, const std::set<Knob>& menu, const C
   });
 }
 
+Scenario begun_on(const Ground& ground) {
+  Scenario scenario;
+  scenario.tree = ground.tree;
+  scenario.strategy = ground.placement.strategy;
+  return scenario;
+}
+
 void share_memory(Scenario& scenario, const Ground& ground, int64_t demand,
-                  const std::function<Workload(int64_t)>& hog, const std::function<Workload()>& other) {
-  constexpr int64_t kLeastBytes = 4096;
+                  const std::function<Workload(int64_t)>& hog, const std::function<Workload()>& other,
+                  int64_t least_bytes) {
   const int sharers = static_cast<int>(ground.below.size());
-  std::vector<int64_t> parts = *parts_of(std::max(demand, kLeastBytes * sharers), sharers, kLeastBytes);
+  std::vector<int64_t> parts = *parts_of(std::max(demand, least_bytes * sharers), sharers, least_bytes);
   for (const NodeId node : ground.placement.nodes) {
     if (!scenario.tree.is_in_subtree(node, ground.target)) {
       scenario.workers.push_back({node, other()});

@@ -49,14 +49,18 @@ struct Ground {
 /// The target is at depth ≥ 2 in about half of the draws, as far as the constraints allow.
 rc::Gen<Ground> ground_gen(const Constraints& constraints, int max_workers, int min_depth = 0);
 
+/// With the ground's tree and strategy, and nothing in it yet.
+Scenario begun_on(const Ground& ground);
+
 /// Limits far above what any workload of the scenario takes, on knobs of `menu` that the machine has: company
 /// that must change nothing.
 rc::Gen<Tree> with_company(const Tree& tree, const std::set<Knob>& menu, const Constraints& constraints);
 
-/// Gives each worker below the target its part of `demand` bytes, as `hog` makes one of that many, and each
-/// other place what `other` draws.
+/// Gives each worker below the target its part of `demand` bytes, `least_bytes` or more, as `hog` makes one
+/// of that many, and each other place what `other` draws.
 void share_memory(Scenario& scenario, const Ground& ground, int64_t demand,
-                  const std::function<Workload(int64_t)>& hog, const std::function<Workload()>& other);
+                  const std::function<Workload(int64_t)>& hog, const std::function<Workload()>& other,
+                  int64_t least_bytes = 4096);
 
 /// The end of a scenario about memory that runs until settled: window, company, requirements.
 Scenario finished_memory(Scenario scenario, const Constraints& constraints);

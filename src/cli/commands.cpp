@@ -40,6 +40,14 @@ Result<std::chrono::milliseconds> parse_time(const std::string& text) {
   return std::chrono::milliseconds(static_cast<int64_t>(number * known->second * 1'000));
 }
 
+Result<Ends> ends_of(uint64_t count, const std::string& time) {
+  constexpr uint64_t kUsualCount = 100;
+  if (time.empty()) return Ends{count > 0 ? count : kUsualCount, {}};
+  const auto budget = parse_time(time);
+  if (!budget) return tl::unexpected(budget.error());
+  return Ends{count, *budget};
+}
+
 void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = note;

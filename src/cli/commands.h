@@ -29,6 +29,14 @@ int report_error(const Error& error);
 /// "90", "90s", "2m", "1h", "7d".
 Result<std::chrono::milliseconds> parse_time(const std::string& text);
 
+/// When drawing ends, as --count and --time say; 0: no end by it.
+struct Ends {
+  uint64_t count;
+  std::chrono::milliseconds time;
+};
+/// 100 scenarios if neither is given (0, "").
+Result<Ends> ends_of(uint64_t count, const std::string& time);
+
 /// Which machine, and all options of either kind.
 struct MachineChoice {
   /// "Host" or "Lab/debian-6.12/v2", what Machine::name() says; "": the command chooses.

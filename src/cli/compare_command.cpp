@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "cli/commands.h"
 #include "compare/compare.h"
 #include "lab/lab_name.h"
 #include "model/json.h"
+#include "search/results_store.h"
 #include "search/search.h"
 
 namespace treeline::cli {
@@ -57,10 +57,10 @@ Result<std::string> save(const std::string& folder, std::string figure, const Fi
   const std::string path = folder + "/" + figure + ".json";
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  std::ofstream file(path, std::ios::binary);
-  file << to_json(example, 1) << std::flush;
-  if (file) return path;
-  return fail(ErrorKind::Infrastructure, "write", path, errno, "give another folder with --results");
+  if (Result<void> saved = replace_file(path, to_json(example, 1)); !saved) {
+    return tl::unexpected(saved.error());
+  }
+  return path;
 }
 
 std::string where(const FigureId& figure, const Tree& tree) {
@@ -124,11 +124,10 @@ void print_knobs_of_one(const Machine& machine, const Machine& other) {
 
 Result<Comparison> compare_drawn(Machine& a, Machine& b, const CompareChoice& choice) {
   CompareOptions options;
-  if (!choice.time.empty()) {
-    const auto time = parse_time(choice.time);
-    if (!time) return tl::unexpected(time.error());
-    options.time_budget = *time;
-  }
+  const auto ends = ends_of(choice.count, choice.time);
+  if (!ends) return tl::unexpected(ends.error());
+  options.count = ends->count;
+  options.time_budget = ends->time;
   const auto shrink_time = parse_time(choice.shrink_time);
   if (!shrink_time) return tl::unexpected(shrink_time.error());
   const auto facts = common_facts(a.facts(), b.facts());
@@ -137,7 +136,6 @@ Result<Comparison> compare_drawn(Machine& a, Machine& b, const CompareChoice& ch
   if (!chosen) return tl::unexpected(chosen.error());
   options.properties = *chosen;
   options.seed = choice.seed;
-  options.count = choice.count > 0 || !choice.time.empty() ? choice.count : 100;
   options.shrink_figures = choice.shrink;
   options.shrink_runs = choice.shrink_runs;
   options.shrink_time = *shrink_time;

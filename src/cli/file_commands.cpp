@@ -22,11 +22,6 @@ std::string findings_text(const Verdict& verdict, const Tree& tree) {
   return text;
 }
 
-const char* end_name(WorkerEnd end) {
-  constexpr const char* kNames[] = {"finished", "stopped", "OOM-killed", "killed", "failed", "not started"};
-  return kNames[static_cast<size_t>(end)];
-}
-
 /// What was measured, a line a node and a line a worker.
 std::string observation_text(const Scenario& scenario, const Observation& seen) {
   std::string text = fmt::format("measured on Linux {}, cgroup {}, {} CPUs, HZ {}, in {:.1f} ms\n",

@@ -28,8 +28,7 @@ Action add_history(CLI::App& app) {
   auto choice = std::make_shared<Choice>();
   CLI::App* command =
       app.add_subcommand("history", "What is new, since when does it fail, and on which kernels");
-  command->add_option("--results", choice->results, "Folder that run or nightly wrote to")
-      ->capture_default_str();
+  command->add_option("--results", choice->results, "Folder that run wrote to")->capture_default_str();
   command->add_option("--since", choice->since, "24h, 7d, 2026-11-25 or '2026-11-25 23:05'")
       ->capture_default_str();
   return [choice] {

@@ -103,11 +103,10 @@ int exit_code_for(const SearchResult& result) {
 Result<int> run(const RunChoice& choice) {
   if (Result<void> known = check_names(choice); !known) return tl::unexpected(known.error());
   SearchOptions options;
-  if (!choice.time.empty()) {
-    const auto time = parse_time(choice.time);
-    if (!time) return tl::unexpected(time.error());
-    options.time_budget = *time;
-  }
+  const auto ends = ends_of(choice.count, choice.time);
+  if (!ends) return tl::unexpected(ends.error());
+  options.count = ends->count;
+  options.time_budget = ends->time;
   const auto shrink_time = parse_time(choice.shrink_time);
   if (!shrink_time) return tl::unexpected(shrink_time.error());
   Result<std::unique_ptr<Machine>> machine = open_machine_or_lab(choice.machine);
@@ -118,7 +117,6 @@ Result<int> run(const RunChoice& choice) {
   if (!constraints) return tl::unexpected(constraints.error());
   options.properties = *chosen;
   options.seed = choice.seed_given ? choice.seed : std::random_device()();
-  options.count = choice.count > 0 || !choice.time.empty() ? choice.count : 100;
   options.results_dir = choice.results;
   options.confirm_runs = choice.confirm;
   options.shrink_runs = choice.shrink_runs;

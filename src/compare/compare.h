@@ -52,7 +52,7 @@ Result<Comparison> compare_one(Machine& a, Machine& b, const Scenario& scenario)
 /// Figures by how many scenarios they differ in, the most frequent first; equal ones by size.
 std::vector<std::string> by_frequency(const Comparison& comparison);
 
-/// "0.5 … 0.52" or the texts: what the repeats gave.
+/// "0.5 to 0.52" or the texts: what the repeats gave.
 std::string describe(const std::vector<FigureValue>& values);
 
 }  // namespace treeline

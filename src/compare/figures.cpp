@@ -1,23 +1,12 @@
 #include "compare/figures.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cstring>
+
+#include "oracle/finding.h"
 
 namespace treeline {
 
 namespace {
-
-std::string errno_text(int error) {
-  const char* name = error == 0 ? "taken" : strerrorname_np(error);
-  return name ? name : fmt::format("errno {}", error);
-}
-
-std::string end_text(WorkerEnd end) {
-  constexpr const char* kNames[] = {"finished", "stopped", "OOM-killed", "killed", "failed", "not started"};
-  return kNames[static_cast<size_t>(end)];
-}
 
 class Taker {
  public:
@@ -33,7 +22,7 @@ class Taker {
     for (size_t i = 0; i < seen_.actions.size(); ++i) {
       const ActionObservation& action = seen_.actions[i];
       const bool tried = action.started_ns != ActionObservation::kNotTried;
-      put("action", scenario_.actions[i].node, i, tried ? errno_text(action.write_errno) : "not tried");
+      put("action", scenario_.actions[i].node, i, tried ? errno_name(action.write_errno) : "not tried");
     }
     take_verdict(verdict);
     return std::move(figures_);
@@ -55,17 +44,17 @@ class Taker {
       put(std::string(info.name), id, info.name.ends_with("_ns") ? share(value) : static_cast<double>(value));
     }
     for (const Readback& readback : node.readbacks) {
-      put("write " + readback.file, id, errno_text(readback.write_errno));
+      put("write " + readback.file, id, errno_name(readback.write_errno));
       put("read " + readback.file, id, readback.read);
     }
-    if (node.child_errno != NodeObservation::kNotTried) put("mkdir", id, errno_text(node.child_errno));
+    if (node.child_errno != NodeObservation::kNotTried) put("mkdir", id, errno_name(node.child_errno));
   }
 
   void take_worker(size_t i) {
     const WorkerObservation& worker = seen_.workers[i];
     const NodeId node = scenario_.workers[i].node;
-    put("worker end", node, i, end_text(worker.end));
-    put("worker errno", node, i, errno_text(worker.first_errno));
+    put("worker end", node, i, std::string(end_name(worker.end)));
+    put("worker errno", node, i, errno_name(worker.first_errno));
     put("worker cpu", node, i, share(worker.user_ns + worker.system_ns));
     put("worker forks", node, i, static_cast<double>(worker.forks_ok));
     put("worker forks refused", node, i, static_cast<double>(worker.forks_refused));
@@ -77,7 +66,7 @@ class Taker {
     const ProbeObservation& seen = seen_.probes[i];
     const Probe& probe = scenario_.probes[i];
     const std::string knob(knob_info(probe.knob).name);
-    put("probe " + knob, probe.node, i, errno_text(seen.write_errno));
+    put("probe " + knob, probe.node, i, errno_name(seen.write_errno));
     put("probe read " + knob, probe.node, i, seen.read_after);
   }
 

@@ -59,13 +59,7 @@ std::set<Controller> controllers_of(const Scenario& scenario) {
   for (const Worker& worker : scenario.workers) {
     if (std::holds_alternative<IoHog>(worker.workload)) result.insert(Controller::Io);
   }
-  for (const Action& action : scenario.actions) {
-    if (action.kind == Action::Kind::SetLimit) {
-      result.insert(knob_info(action.knob).controller);
-    } else {
-      result.insert(action.kind == Action::Kind::Kill ? Controller::Core : Controller::Freezer);
-    }
-  }
+  for (const Action& action : scenario.actions) result.insert(controller_of(action));
   return result;
 }
 

@@ -1,5 +1,8 @@
 #include "executor/probe_runner.h"
 
+#include <algorithm>
+#include <array>
+
 #include "cgroup/fd.h"
 
 namespace treeline {
@@ -40,18 +43,21 @@ void put_back(CgroupTree& groups, NodeId node, const Writes& writes, const std::
   }
 }
 
-/// cpu.idle, cpu.weight.nice and cpu.weight are one weight, and what one of them reads as does not tell the
-/// others' value: the node's own goes back as it was first written, idle before what it resets.
+/// cpu.idle, cpu.weight.nice and cpu.weight are one weight. Idle first, which resets the others.
+constexpr std::array kWeightKnobs{Knob::CpuIdle, Knob::CpuWeightNice, Knob::CpuWeight};
+
+bool is_weight(Knob knob) {
+  return std::find(kWeightKnobs.begin(), kWeightKnobs.end(), knob) != kWeightKnobs.end();
+}
+
+/// What one of the files reads as does not tell the others' value (cpu.weight.nice reads as the nearest
+/// level): the node's own goes back as it was first written.
 void put_weight_back(CgroupTree& groups, NodeId node, const Limits& own, const KnobContext& context) {
-  for (const Knob knob : {Knob::CpuIdle, Knob::CpuWeightNice, Knob::CpuWeight}) {
+  for (const Knob knob : kWeightKnobs) {
     const auto limit = own.find(knob);
     if (limit == own.end()) continue;
     for (const KnobWrite& write : encode(knob, limit->second, own, context)) groups.write(node, write);
   }
-}
-
-bool is_weight(Knob knob) {
-  return knob == Knob::CpuIdle || knob == Knob::CpuWeightNice || knob == Knob::CpuWeight;
 }
 
 }  // namespace
@@ -70,17 +76,13 @@ std::vector<ProbeObservation> run_probes(CgroupTree& groups, const Scenario& sce
     const std::vector<std::string> before = read_all(groups, probe.node, writes, context);
     ProbeObservation observation;
     observation.read_before = joined(before);
-    // What was refused is not put back: to write what a file reads may change another (cpu.weight.nice reads
-    // as the level that is nearest to the weight).
-    Writes taken;
     for (const KnobWrite& write : writes) {
       observation.write_errno = groups.write(probe.node, write);
       if (observation.write_errno != 0) break;
-      taken.push_back(write);
     }
     observation.read_after = read_joined(groups, probe.node, writes, context);
-    put_back(groups, probe.node, taken, before, context);
-    if (is_weight(probe.knob) && !taken.empty()) {
+    put_back(groups, probe.node, writes, before, context);
+    if (is_weight(probe.knob)) {
       put_weight_back(groups, probe.node, scenario.tree[probe.node].limits, context);
     }
     observations.push_back(std::move(observation));

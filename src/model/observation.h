@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/counter.h"
@@ -56,6 +57,8 @@ enum class WorkerEnd : uint8_t {
   Failed,      ///< Reported an error: see first_errno.
   NotStarted,  ///< Could not be forked or attached: see first_errno.
 };
+/// For people; JSON has its own.
+std::string_view end_name(WorkerEnd end);
 
 /// A worker's own account of itself: witnesses that do not come from cgroup files.
 struct WorkerSample {

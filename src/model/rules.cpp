@@ -256,11 +256,10 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
     faults.push_back({"/requirements/block_device", "there is no block device below the scratch folder"});
   }
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
-    const Action::Kind kind = scenario.actions[i].kind;
-    if (kind == Action::Kind::SetLimit) {
+    if (scenario.actions[i].kind == Action::Kind::SetLimit) {
       check_change(scenario, i, machine, faults);
     } else {
-      check_controller(machine, kind == Action::Kind::Kill ? Controller::Core : Controller::Freezer, faults);
+      check_controller(machine, controller_of(scenario.actions[i]), faults);
     }
   }
   for (size_t i = 0; i < scenario.probes.size(); ++i) {

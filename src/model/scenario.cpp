@@ -27,6 +27,11 @@ std::span<const Knob> changeable_knobs() {
   return kKnobs;
 }
 
+Controller controller_of(const Action& action) {
+  if (action.kind == Action::Kind::SetLimit) return knob_info(action.knob).controller;
+  return action.kind == Action::Kind::Kill ? Controller::Core : Controller::Freezer;
+}
+
 std::string describe(const Action& action, const Tree& tree) {
   std::string text =
       fmt::format("{} {}", kActionNames[static_cast<size_t>(action.kind)], tree.path(action.node));

@@ -51,6 +51,8 @@ inline constexpr std::array<std::string_view, 4> kActionNames{"freeze", "thaw", 
 
 /// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
 std::span<const Knob> changeable_knobs();
+/// Whose files the action writes.
+Controller controller_of(const Action& action);
 /// "freeze t/a", "set_limit t/a cpu.max=10/100 ms"
 std::string describe(const Action& action, const Tree& tree);
 

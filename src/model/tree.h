@@ -46,6 +46,10 @@ struct Tree {
   /// The node itself and all its descendants, parents first.
   std::vector<NodeId> subtree(NodeId id) const;
   bool is_in_subtree(NodeId id, NodeId top) const;
+  /// One is the other, or above or below it.
+  bool are_on_one_path(NodeId one, NodeId other) const {
+    return is_in_subtree(one, other) || is_in_subtree(other, one);
+  }
   /// Names joined by '/', from the root's own name: "t/a/b".
   std::string path(NodeId id) const;
 };

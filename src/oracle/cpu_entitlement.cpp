@@ -26,7 +26,7 @@ bool other_quota_near(const Scenario& scenario, NodeId node) {
   const Tree& tree = scenario.tree;
   for (NodeId id = 0; id < tree.size(); ++id) {
     if (id == node || !tree[id].limits.contains(Knob::CpuMax)) continue;
-    if (tree.is_in_subtree(id, node) || tree.is_in_subtree(node, id)) return true;
+    if (tree.are_on_one_path(id, node)) return true;
   }
   return false;
 }

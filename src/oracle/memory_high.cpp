@@ -51,8 +51,8 @@ double would_touch_bytes(const Scenario& scenario, const Observation& observatio
 /// Some memory.max that could make the kernel kill in the subtree.
 bool any_max_near(const Scenario& scenario, NodeId node) {
   for (NodeId id = 0; id < scenario.tree.size(); ++id) {
-    const bool related = scenario.tree.is_in_subtree(id, node) || scenario.tree.is_in_subtree(node, id);
-    if (related && amount(scenario.tree[id].limits, Knob::MemoryMax)) return true;
+    if (scenario.tree.are_on_one_path(id, node) && amount(scenario.tree[id].limits, Knob::MemoryMax))
+      return true;
   }
   return false;
 }

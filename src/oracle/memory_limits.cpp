@@ -174,20 +174,14 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
     if (!limit || held_demand_bytes(scenario, node) == 0) continue;
     findings.push_back(judge_missing_kill(scenario, observation, node, *limit));
   }
-  for (size_t i = 0; i < scenario.workers.size(); ++i) {
-    if (observation.workers[i].end != WorkerEnd::OomKilled) continue;
-    const std::vector<NodeId> lineage = scenario.tree.lineage(scenario.workers[i].node);
-    const bool due = std::any_of(lineage.begin(), lineage.end(), [&](NodeId above) {
-      const auto limit = least_limit_bytes(scenario, observation, above);
-      return limit && most_demand_bytes(scenario, observation, above) > *limit;
-    });
-    Finding finding = is_true(
-        subject_of("memory.oom", scenario.workers[i].node), due,
-        fmt::format("worker {} in {} was OOM-killed; {}", i, scenario.tree.path(scenario.workers[i].node),
-                    due ? "some limit above it was exceeded" : "all demand fits every limit above it"));
-    if (machine_was_out_of_memory(observation)) finding.status = Status::Inconclusive;
-    findings.push_back(std::move(finding));
-  }
+  const auto may_kill = [&](NodeId above) {
+    const auto limit = least_limit_bytes(scenario, observation, above);
+    return limit && most_demand_bytes(scenario, observation, above) > *limit;
+  };
+  std::vector<Finding> victims =
+      judge_victims(scenario, observation, subject_of("memory.oom", kRoot), may_kill,
+                    "some limit above it was exceeded", "all demand fits every limit above it");
+  findings.insert(findings.end(), victims.begin(), victims.end());
   return findings;
 }
 

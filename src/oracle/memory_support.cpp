@@ -1,5 +1,7 @@
 #include "oracle/memory_support.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -60,6 +62,24 @@ int64_t held_demand_bytes(const Scenario& scenario, NodeId top) {
   }
   // One that frees its memory again surely meets the others only if it is alone.
   return held == 0 ? passing : held;
+}
+
+std::vector<Finding> judge_victims(const Scenario& scenario, const Observation& observation, Subject subject,
+                                   const std::function<bool(NodeId)>& may_kill, const char* if_due,
+                                   const char* if_not) {
+  std::vector<Finding> findings;
+  for (size_t i = 0; i < scenario.workers.size(); ++i) {
+    if (observation.workers[i].end != WorkerEnd::OomKilled) continue;
+    subject.node = scenario.workers[i].node;
+    const std::vector<NodeId> lineage = scenario.tree.lineage(subject.node);
+    const bool due = std::any_of(lineage.begin(), lineage.end(), may_kill);
+    Finding finding = is_true(subject, due,
+                              fmt::format("worker {} in {} was OOM-killed; {}", i,
+                                          scenario.tree.path(subject.node), due ? if_due : if_not));
+    if (machine_was_out_of_memory(observation)) finding.status = Status::Inconclusive;
+    findings.push_back(std::move(finding));
+  }
+  return findings;
 }
 
 int oom_killed_in(const Scenario& scenario, const Observation& observation, NodeId top) {

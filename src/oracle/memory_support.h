@@ -1,10 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <vector>
 
 #include "model/charge.h"
 #include "model/observation.h"
 #include "model/scenario.h"
+#include "oracle/finding.h"
 
 namespace treeline {
 
@@ -30,6 +33,11 @@ int64_t held_demand_bytes(const Scenario& scenario, NodeId top);
 int64_t most_demand_bytes(const Scenario& scenario, const Observation& observation, NodeId node);
 /// Some worker of the subtree ended, and not for want of memory in a group, before it had asked for all.
 bool any_failed(const Scenario& scenario, const Observation& observation, NodeId node);
+/// Each worker that was OOM-killed: was that due, since some node from its own upwards may have had to kill?
+/// `subject` without its node; the sentences end with one of the texts.
+std::vector<Finding> judge_victims(const Scenario& scenario, const Observation& observation, Subject subject,
+                                   const std::function<bool(NodeId)>& may_kill, const char* if_due,
+                                   const char* if_not);
 /// Workers of the subtree that were OOM-killed.
 int oom_killed_in(const Scenario& scenario, const Observation& observation, NodeId top);
 /// mm/oom_kill.c, dump_oom_summary: the machine, not a group, had no memory left.

@@ -132,19 +132,11 @@ std::vector<Finding> judge_memory_oom_swap(const Scenario& scenario, const Obser
     if (!limit || held_demand_bytes(scenario, node) == 0) continue;
     findings.push_back(judge_kills_at(scenario, observation, node, *limit));
   }
-  for (size_t i = 0; i < scenario.workers.size(); ++i) {
-    if (observation.workers[i].end != WorkerEnd::OomKilled) continue;
-    const NodeId node = scenario.workers[i].node;
-    const std::vector<NodeId> lineage = scenario.tree.lineage(node);
-    const bool due = std::any_of(lineage.begin(), lineage.end(),
-                                 [&](NodeId above) { return !surely_fits(scenario, observation, above); });
-    Finding finding = is_true(
-        {"memory.oom_swap", Controller::Memory, node, ""}, due,
-        fmt::format("worker {} in {} was OOM-killed; {}", i, scenario.tree.path(node),
-                    due ? "memory and swap above it may have been exceeded" : "memory and swap were left"));
-    if (machine_was_out_of_memory(observation)) finding.status = Status::Inconclusive;
-    findings.push_back(std::move(finding));
-  }
+  std::vector<Finding> victims = judge_victims(
+      scenario, observation, {"memory.oom_swap", Controller::Memory, kRoot, ""},
+      [&](NodeId above) { return !surely_fits(scenario, observation, above); },
+      "memory and swap above it may have been exceeded", "memory and swap were left");
+  findings.insert(findings.end(), victims.begin(), victims.end());
   return findings;
 }
 

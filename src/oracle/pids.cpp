@@ -60,8 +60,7 @@ namespace {
 /// Some other pids.max is in force above or below the node.
 bool other_limit_near(const Tree& tree, NodeId node) {
   for (NodeId id = 0; id < tree.size(); ++id) {
-    const bool related = tree.is_in_subtree(id, node) || tree.is_in_subtree(node, id);
-    if (id != node && related && amount(tree[id].limits, Knob::PidsMax)) return true;
+    if (id != node && tree.are_on_one_path(id, node) && amount(tree[id].limits, Knob::PidsMax)) return true;
   }
   return false;
 }
@@ -155,8 +154,8 @@ std::optional<Finding> judge_full_group(const Scenario& scenario, const Observat
                                         NodeId node) {
   if (!is_exceeded(scenario, node)) return std::nullopt;
   for (NodeId other = 0; other < scenario.tree.size(); ++other) {
-    const bool related = scenario.tree.is_in_subtree(other, node) || scenario.tree.is_in_subtree(node, other);
-    if (other != node && related && is_exceeded(scenario, other)) return std::nullopt;
+    const bool related = other != node && scenario.tree.are_on_one_path(other, node);
+    if (related && is_exceeded(scenario, other)) return std::nullopt;
   }
   int64_t forked = 0;
   for (const size_t i : workers_in(scenario, node)) forked += observation.workers[i].forks_ok;

@@ -29,17 +29,6 @@ int write_whole(const Fd& fd, std::string_view text) {
   return 0;
 }
 
-Result<void> replace_file(const fs::path& path, const std::string& text) {
-  const std::string aside = path.parent_path() / run_group_name(::getpid(), path.filename().string());
-  const Fd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd) return fail(ErrorKind::Infrastructure, "write", path.string(), errno, kAdvice);
-  int error = write_whole(fd, text);
-  if (error == 0 && std::rename(aside.c_str(), path.c_str()) != 0) error = errno;
-  if (error == 0) return {};
-  ::unlink(aside.c_str());
-  return fail(ErrorKind::Infrastructure, "write", path.string(), error, kAdvice);
-}
-
 std::string in_flight_name(int lane) {
   return lane == 0 ? "/in-flight.json" : fmt::format("/in-flight-{}.json", lane);
 }
@@ -53,15 +42,31 @@ uint64_t hash_of(std::string_view text) {
 
 }  // namespace
 
-Result<ResultsStore> ResultsStore::open(const std::string& folder) {
+Result<void> make_results_folder(const std::string& folder) {
   std::error_code error;
-  fs::create_directories(folder + "/failures", error);
-  if (!error) fs::create_directories(folder + "/errors", error);
-  if (error) {
-    return fail(ErrorKind::InvalidInput, "make the results folder", folder, error.value(),
-                "give one that can be written to with --results");
+  fs::create_directories(folder, error);
+  if (!error) return {};
+  return fail(ErrorKind::InvalidInput, "make the results folder", folder, error.value(),
+              "give one that can be written to with --results");
+}
+
+Result<void> replace_file(const std::string& path, const std::string& text) {
+  const std::string aside =
+      fs::path(path).parent_path() / run_group_name(::getpid(), fs::path(path).filename().string());
+  const Fd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd) return fail(ErrorKind::Infrastructure, "write", path, errno, kAdvice);
+  int error = write_whole(fd, text);
+  if (error == 0 && std::rename(aside.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return {};
+  ::unlink(aside.c_str());
+  return fail(ErrorKind::Infrastructure, "write", path, error, kAdvice);
+}
+
+Result<ResultsStore> ResultsStore::open(const std::string& folder) {
+  for (const std::string& written : {folder, folder + "/failures", folder + "/errors"}) {
+    if (Result<void> made = make_results_folder(written); !made) return tl::unexpected(made.error());
+    sweep_folder(written);
   }
-  for (const std::string& written : {folder, folder + "/failures", folder + "/errors"}) sweep_folder(written);
   return ResultsStore(folder);
 }
 

@@ -7,6 +7,11 @@
 
 namespace treeline {
 
+/// Makes the folder and its parents. InvalidInput if it cannot be used.
+Result<void> make_results_folder(const std::string& folder);
+/// Written aside and renamed: a reader, or a kill at any instant, finds the old file or the new one.
+Result<void> replace_file(const std::string& path, const std::string& text);
+
 /// The results folder: in-flight.json, what runs now (in-flight-1.json and so on, what runs beside it);
 /// failures/*.json; summary.json, of the last search that came to its end. Files are written aside and
 /// renamed, so that a reader, or a kill at any instant, finds whole ones.

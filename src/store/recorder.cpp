@@ -1,16 +1,11 @@
 #include "store/recorder.h"
 
-#include <filesystem>
+#include "search/results_store.h"
 
 namespace treeline {
 
 Result<Recorder> Recorder::open(const std::string& folder, const RunInfo& info) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) {
-    return fail(ErrorKind::InvalidInput, "make the results folder", folder, error.value(),
-                "give one that can be written to with --results");
-  }
+  if (Result<void> made = make_results_folder(folder); !made) return tl::unexpected(made.error());
   Result<ResultsDb> database = ResultsDb::open(folder + "/results.db");
   if (!database) return tl::unexpected(database.error());
   const Result<int64_t> run = database->begin_run(info);

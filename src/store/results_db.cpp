@@ -58,7 +58,7 @@ CREATE TABLE sightings (
   id INTEGER PRIMARY KEY, failure INTEGER NOT NULL REFERENCES failures, run INTEGER NOT NULL REFERENCES runs,
   scenario INTEGER REFERENCES scenarios ON DELETE SET NULL, seen_at INTEGER NOT NULL, file TEXT NOT NULL,
   violated INTEGER NOT NULL, runs INTEGER NOT NULL);
--- What a kernel was seen to do (nightly/behaviour.h), and when first.
+-- What a kernel was seen to do, and when first.
 CREATE TABLE behaviours (
   kernel INTEGER NOT NULL REFERENCES kernels, behaviour TEXT NOT NULL, first_seen INTEGER NOT NULL,
   PRIMARY KEY (kernel, behaviour)) WITHOUT ROWID;
@@ -113,7 +113,7 @@ Result<ResultsDb> ResultsDb::open_existing(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     return fail(ErrorKind::InvalidInput, "read the results database", path, ENOENT,
-                "give the folder that treeline run or treeline nightly wrote to with --results");
+                "give the folder that treeline run wrote to with --results");
   }
   return open(path);
 }
@@ -217,7 +217,7 @@ Result<int> ResultsDb::add_scenario(int64_t run, const ScenarioRecord& record) {
       return tl::unexpected(done.error());
     }
   }
-  const Result<int> fresh = add_behaviours(run, record.behaviours);
+  Result<int> fresh = add_behaviours(run, record.behaviours);
   if (!fresh) return fresh;
   if (Result<void> done = transaction->commit(); !done) return tl::unexpected(done.error());
   return fresh;

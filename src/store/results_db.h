@@ -28,7 +28,7 @@ struct ScenarioRecord {
   const Verdict* verdict = nullptr;         ///< nullptr: infrastructure trouble.
   const Counterexample* failure = nullptr;  ///< nullptr: none that was pursued.
   std::string file;                         ///< Where the failure was saved.
-  std::set<std::string> behaviours;         ///< What the nightly counts as behaviour (nightly/behaviour.h).
+  std::set<std::string> behaviours;         ///< Names of what the kernel did in it.
 };
 
 /// results.db: what was run, and what came of it, over all searches with the same results folder. The tables

@@ -9,10 +9,15 @@ using world_test::kMiB;
 using world_test::kMs;
 using world_test::World;
 
-World swapping_world(int64_t peak_bytes, int64_t wanted_bytes = 32 * kMiB) {
+World world_with_swap() {
   World world;
   world.become_v2();
   world.seen.machine.swap_bytes = 64 * kMiB;
+  return world;
+}
+
+World swapping_world(int64_t peak_bytes, int64_t wanted_bytes = 32 * kMiB) {
+  World world = world_with_swap();
   world.memory_max(kRoot, 8 * kMiB);
   world.limit(kRoot, Knob::MemorySwapMax, Amount{2 * kMiB + 100});
   world.hold(kRoot, wanted_bytes);
@@ -78,9 +83,7 @@ TEST(MemoryOomSwap, DemandBelowMemoryMaxShowsNothing) {
 }
 
 TEST(MemoryOomSwap, OthersMayTakeTheSwapThatIsShared) {
-  World world;
-  world.become_v2();
-  world.seen.machine.swap_bytes = 64 * kMiB;
+  World world = world_with_swap();
   const NodeId pressed = world.add(kRoot, "pressed");
   const NodeId other = world.add(kRoot, "other");
   world.limit(kRoot, Knob::MemorySwapMax, Amount{2 * kMiB});
@@ -93,9 +96,7 @@ TEST(MemoryOomSwap, OthersMayTakeTheSwapThatIsShared) {
 }
 
 TEST(MemoryOomSwap, AGroupBelowMayForbidSwap) {
-  World world;
-  world.become_v2();
-  world.seen.machine.swap_bytes = 64 * kMiB;
+  World world = world_with_swap();
   const NodeId child = world.add(kRoot, "child");
   world.memory_max(kRoot, 8 * kMiB);
   world.limit(child, Knob::MemorySwapMax, Amount{0});
