@@ -108,7 +108,7 @@ Result<int64_t> time_from_text(const std::string& text) {
 }
 
 Result<std::string> history(ResultsDb& results, int64_t since) {
-  const Result<std::string> head = totals(results, since);
+  Result<std::string> head = totals(results, since);
   if (!head) return head;
   const Result<std::vector<Entry>> all = entries(results);
   if (!all) return tl::unexpected(all.error());
