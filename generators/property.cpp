@@ -27,7 +27,8 @@ constexpr std::array<Knob, 2> kSwap{Knob::MemoryMax, Knob::MemorySwapMax};
 constexpr std::array<Knob, 2> kHierarchy{Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants};
 
 constexpr std::array<std::string_view, 2> kBandwidthAims{"cpu.bandwidth", "cpu.bandwidth_witness"};
-constexpr std::array<std::string_view, 2> kEntitlementAims{"cpu.entitlement", "cpu.no_throttle"};
+constexpr std::array<std::string_view, 1> kEntitlementAims{"cpu.entitlement"};
+constexpr std::array<std::string_view, 1> kNoThrottleAims{"cpu.no_throttle"};
 constexpr std::array<std::string_view, 1> kFairnessAims{"cpu.fairness"};
 constexpr std::array<std::string_view, 1> kCpusetAims{"cpuset.confinement"};
 constexpr std::array<std::string_view, 3> kMemoryAims{"memory.max", "memory.oom", "memory.rss"};
@@ -50,15 +51,17 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 19;
+constexpr size_t kCount = 20;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
       {{"cpu_bandwidth", "No subtree uses more CPU time than its cpu.max allows", kCpuMax, kBandwidthAims},
        cpu_bandwidth_gen},
-      {{"cpu_entitlement", "A group gets the quota that it wants, and none is throttled below it", kCpuMax,
-        kEntitlementAims},
+      {{"cpu_entitlement", "A group gets the quota that it wants", kCpuMax, kEntitlementAims},
        cpu_entitlement_gen},
+      {{"cpu_no_throttle", "A group that wants less than its quota is never throttled", kCpuMax,
+        kNoThrottleAims},
+       cpu_no_throttle_gen},
       {{"cpu_fairness", "Siblings that compete for one CPU share it by cpu.weight", kCpuWeight,
         kFairnessAims},
        cpu_fairness_gen},

@@ -21,9 +21,9 @@ struct Property {
   std::span<const std::string_view> aims;
 };
 
-/// cpu_bandwidth, cpu_entitlement, cpu_fairness, cpuset, memory, pids, io, freezer, rules (read-back and
-/// refusals), mixed (everything at once); on v2 also memory_high, oom_group, swap, hierarchy, kill. In
-/// motion: cpu_bandwidth_change, memory_change, pids_change.
+/// cpu_bandwidth, cpu_entitlement, cpu_no_throttle, cpu_fairness, cpuset, memory, pids, io, freezer, rules
+/// (read-back and refusals), mixed (everything at once); on v2 also memory_high, oom_group, swap, hierarchy,
+/// partition, kill. In motion: cpu_bandwidth_change, memory_change, pids_change.
 std::span<const Property> properties();
 const Property* find_property(std::string_view name);
 

@@ -79,43 +79,13 @@ void draw_wanters_apart(Scenario& scenario, const Ground& ground, const Constrai
   scenario.window = window_for(longest_us, constraints);
 }
 
-/// Hogs that together want less than the quota in every period. In a period a hog of cycle c runs in at most
-/// ⌈period/c⌉+1 of them; and of the quota each CPU may hold back a slice (cfs_b->slice, distribute and return
-/// in kernel/sched/fair.c) and take a late tick's time too much.
-void draw_modest(Scenario& scenario, const Ground& ground, const Constraints& constraints) {
-  constexpr double kLateTickUs = 45'000;
-  const int64_t period = *period_gen(100'000, 200'000);
-  double demand_us = 0;
-  for (const NodeId node : ground.placement.nodes) {
-    const bool is_below = scenario.tree.is_in_subtree(node, ground.target);
-    if (!is_below || (demand_us > 0 && *chance(40))) {
-      scenario.workers.push_back({node, Idle{}});
-      continue;
-    }
-    const CpuHog hog{1, *uniform(5, 30), *one_of(std::vector<int64_t>{2'000, 5'000, 10'000, 20'000})};
-    demand_us += hog.duty_percent / 100.0 * static_cast<double>(period + 2 * hog.cycle_us);
-    scenario.workers.push_back({node, hog});
-  }
-  const double per_cpu = static_cast<double>(constraints.machine.cfs_slice_us) + kLateTickUs;
-  const auto quota = static_cast<int64_t>(1.25 * demand_us + cpu_count(constraints) * per_cpu);
-  const bool are_all_limited = *chance(95);  // every group above must leave them alone just as well
-  for (const NodeId node : scenario.tree.lineage(ground.target)) {
-    if (node != ground.target && !are_all_limited) continue;
-    scenario.tree[node].limits[Knob::CpuMax] = CpuBandwidth{quota, period};
-  }
-  scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(3, 4) * period), constraints);
-}
-
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4);
   Scenario scenario = begun_on(ground);
-  const int mode = *uniform(0, 99);
-  if (mode < 55 && constraints.machine.has(Knob::CpusetCpus)) {
+  if (constraints.machine.has(Knob::CpusetCpus) && *chance(92)) {
     draw_wanters_apart(scenario, ground, constraints);
-  } else if (mode < 58) {
-    draw_single_wanter(scenario, ground, constraints);
   } else {
-    draw_modest(scenario, ground, constraints);
+    draw_single_wanter(scenario, ground, constraints);
   }
   const std::set<Knob> menu = all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuIdle,
                                                           Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});

@@ -20,6 +20,7 @@ rc::Gen<Scenario> scenario_gen(const Property& property, const Constraints& cons
 /// One function a property, each in property_<name>.cpp; without shrinks.
 rc::Gen<Scenario> cpu_bandwidth_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_entitlement_gen(const Constraints& constraints);
+rc::Gen<Scenario> cpu_no_throttle_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_fairness_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpuset_gen(const Constraints& constraints);
 rc::Gen<Scenario> memory_gen(const Constraints& constraints);

@@ -32,7 +32,7 @@ constexpr std::array<PlantedFaultInfo, 38> kTable{{
     {F::CpuThrottledEarly,
      "cpu-throttled-early",
      "tasks are throttled after 1 ms, below their quota",
-     "cpu_entitlement",
+     "cpu_no_throttle",
      "cpu.no_throttle",
      {1, 0, 1, 1, 0}},
     // One CPU (a cpuset) makes the siblings compete; each needs a hog and a weight.

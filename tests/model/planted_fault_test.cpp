@@ -188,6 +188,7 @@ TEST(PlantedFault, UnknownNamesFindNothing) {
 TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
   const std::set<std::string_view> properties{"cpu_bandwidth",
                                               "cpu_entitlement",
+                                              "cpu_no_throttle",
                                               "cpu_fairness",
                                               "cpuset",
                                               "memory",
