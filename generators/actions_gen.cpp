@@ -27,7 +27,7 @@ rc::Gen<std::vector<Action>> actions_gen(const Tree& tree, const std::vector<Nod
                                          int most_pairs) {
   return rc::gen::exec([=] {
            std::vector<Action> actions;
-           const int pairs = std::max(1, *chance(75) ? 1 : *uniform(1, most_pairs));
+           const int pairs = *uniform(1, std::max(1, most_pairs));
            int64_t at_us = whole_ms(15, 45);
            for (int i = 0; i < pairs; ++i) {
              const NodeId node = draw_frozen(tree, *one_of(places));

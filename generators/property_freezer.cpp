@@ -18,7 +18,8 @@ Scenario draw(const Constraints& constraints) {
     // Endless ones, few enough that each makes progress within a few ticks while nothing is frozen.
     const int threads = ground.placement.nodes.size() == 1 ? *uniform(1, std::min(cpus, 4)) : 1;
     const bool is_below = ground.tree.is_in_subtree(node, ground.target);
-    const bool is_busy = scenario.workers.empty() ? is_below : *chance(45);
+    // Outside the target a few, that must go on; each takes from the time that those inside are due.
+    const bool is_busy = scenario.workers.empty() ? is_below : *chance(is_below ? 70 : 30);
     scenario.workers.push_back({node, is_busy ? endless_hog(threads) : Workload(Idle{})});
   }
   scenario.actions = *actions_gen(scenario.tree, ground.below, 2);

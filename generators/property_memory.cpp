@@ -16,10 +16,10 @@ constexpr int64_t kMiB = int64_t{1} << 20;
 /// kill.
 std::vector<MemoryKind> draw_kinds() {
   const int style = *uniform(0, 99);
-  if (style < 50) return {MemoryKind::Anonymous};
-  if (style < 70) return {MemoryKind::Anonymous, MemoryKind::Shared};
-  if (style < 80) return {MemoryKind::Shared};
-  if (style < 88) return {MemoryKind::File};
+  if (style < 55) return {MemoryKind::Anonymous};
+  if (style < 75) return {MemoryKind::Anonymous, MemoryKind::Shared};
+  if (style < 85) return {MemoryKind::Shared};
+  if (style < 92) return {MemoryKind::File};
   return {MemoryKind::Anonymous, MemoryKind::File, MemoryKind::Shared};
 }
 
@@ -60,7 +60,7 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree[ground.target].limits[Knob::MemoryMax] = Amount{limit};
   draw_other_limits(scenario.tree, ground.target, limit, constraints);
   const std::vector<MemoryKind> kinds = draw_kinds();
-  const int64_t demand = *memory_demand_gen(limit, sharers, *chance(65));
+  const int64_t demand = *memory_demand_gen(limit, sharers, *chance(75));
   const auto hog = [&](int64_t bytes) {
     MemoryHog drawn = *memory_hog_gen(bytes, kinds);
     // What adds up to the demand must stay until the others have theirs.
