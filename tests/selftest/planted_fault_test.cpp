@@ -78,6 +78,10 @@ class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
     if (!result) return to_string(result.error());
     if (result->failures.empty()) return fmt::format("not found in {} scenarios", result->scenarios);
     const Counterexample& failure = result->failures[0];
+    std::cout << fmt::format(
+        "{}, {}: found after {} scenarios, {:.1f} s; confirmed and shrunk after {:.1f} s\n",
+        GetParam().machine, fault().name, result->efforts[0].scenarios, result->efforts[0].seconds,
+        result->seconds);
     const std::string text = report(failure, result->files[0]);
     if (failure.flaky) return text;
     if (failure.signature->invariant != fault().invariant) return "another invariant: " + text;
