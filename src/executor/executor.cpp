@@ -43,7 +43,7 @@ using Moment = FaultPlayer::Moment;
 const std::set<Counter> kSeries{Counter::CpuUsageNs,    Counter::CpuThrottled, Counter::CpuThrottledNs,
                                 Counter::MemoryCurrent, Counter::PidsCurrent,  Counter::IoReadBytes,
                                 Counter::IoWriteBytes,  Counter::FreezerState, Counter::MemorySwapCurrent};
-/// Recorded, not judged: computing them costs the kernel more than all others, so only in some samples.
+/// Computing these costs the kernel more than all others, so only in some samples.
 const std::set<Counter> kPressure{Counter::CpuSomePressureNs, Counter::MemorySomePressureNs,
                                   Counter::MemoryFullPressureNs, Counter::IoSomePressureNs,
                                   Counter::IoFullPressureNs};

@@ -186,6 +186,9 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
   for (NodeId id = 0; id < scenario_.tree.size(); ++id) {
     auto& own = nodes[static_cast<size_t>(id)];
     if (is(PlantedFault::CpuUsageHalved) && own.contains(Counter::CpuUsageNs)) own[Counter::CpuUsageNs] /= 2;
+    if (is(PlantedFault::CpuPressureMissing) && own.contains(Counter::CpuSomePressureNs)) {
+      own[Counter::CpuSomePressureNs] = 0;
+    }
     if (is(PlantedFault::MemoryUnderReported)) {
       for (const Counter counter : {Counter::MemoryCurrent, Counter::MemoryPeak, Counter::MemoryAnon,
                                     Counter::MemoryFile, Counter::MemoryShmem}) {
@@ -197,6 +200,10 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
           std::max(own[Counter::MemoryCurrent], std::min(own[Counter::MemoryPeak], kStayingBytes));
     }
     const NodeId parent = scenario_.tree[id].parent;
+    if (is(PlantedFault::CpuPressureOfParent) && parent != kNoParent) {
+      const auto above = get(nodes[static_cast<size_t>(parent)], Counter::CpuSomePressureNs);
+      if (above) own[Counter::CpuSomePressureNs] = *above;
+    }
     if (is(PlantedFault::MemoryOomMisattributed) && parent != kNoParent) {
       // Parents come first, so that a kill moves up by one level only.
       nodes[static_cast<size_t>(parent)][Counter::MemoryOomKills] += own[Counter::MemoryOomKills];

@@ -38,6 +38,13 @@ std::string read_status(pid_t pid) { return read_file(fmt::format("/proc/{}/stat
 /// Resident memory that is charged to whoever touched it, as far as the process can tell.
 int64_t charged_rss_bytes(const std::string& status) { return status_number(status, "RssAnon") * 1024; }
 
+/// The second number of /proc/PID/schedstat; -1 if there is none.
+int64_t run_delay_ns(pid_t pid) {
+  const std::string schedstat = read_file(fmt::format("/proc/{}/schedstat", pid)).value_or("");
+  const size_t second = schedstat.find(' ');
+  return second == std::string::npos ? -1 : std::strtoll(schedstat.c_str() + second, nullptr, 10);
+}
+
 }  // namespace
 
 WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
@@ -66,6 +73,7 @@ void WorkerProcess::note_attached() {
   has_clock_ = ::clock_getcpuclockid(pid_, &clock_) == 0;
   held_.attached_cpu_ns = cpu_clock_ns();
   attached_rss_ = charged_rss_bytes(read_status(pid_));
+  held_.attached_run_delay_ns = run_delay_ns(pid_);
 }
 
 bool WorkerProcess::try_reap() {
@@ -124,10 +132,7 @@ void WorkerProcess::read_held_state() {
   const std::string status = read_status(pid_);
   held_.held_rss_bytes = std::max<int64_t>(charged_rss_bytes(status) - attached_rss_, 0);
   held_.cpus_allowed = status_value(status, "Cpus_allowed_list");
-  const std::string schedstat = read_file(fmt::format("/proc/{}/schedstat", pid_)).value_or("");
-  if (const size_t second = schedstat.find(' '); second != std::string::npos) {
-    held_.run_delay_ns = std::strtoll(schedstat.c_str() + second, nullptr, 10);
-  }
+  held_.run_delay_ns = run_delay_ns(pid_);
 }
 
 WorkerObservation WorkerProcess::observe(int64_t start_ns,

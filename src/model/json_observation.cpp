@@ -177,6 +177,7 @@ void fields(Archive& archive, WorkerObservation& worker) {
   archive.field("voluntary_switches", worker.voluntary_switches);
   archive.field("involuntary_switches", worker.involuntary_switches);
   archive.field("run_delay_ns", worker.run_delay_ns);
+  archive.with_default("attached_run_delay_ns", worker.attached_run_delay_ns);
   archive.field("cpus_seen", worker.cpus_seen);
   archive.field("cpus_allowed", worker.cpus_allowed);
   archive.field("series", worker.series);

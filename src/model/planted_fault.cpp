@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 38> kTable{{
+constexpr std::array<PlantedFaultInfo, 40> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -59,6 +59,19 @@ constexpr std::array<PlantedFaultInfo, 38> kTable{{
      "a parent's usage lacks its last child's",
      "cpu_bandwidth",
      "cpu.conservation",
+     {2, 0, 1, 0, 0}},
+    // A quota makes one hog wait. What a group waits is seen in a child that has no task, too.
+    {F::CpuPressureMissing,
+     "cpu-pressure-missing",
+     "cpu.pressure stays at nothing",
+     "cpu_bandwidth",
+     "cpu.pressure",
+     {1, 0, 1, 1, 0}},
+    {F::CpuPressureOfParent,
+     "cpu-pressure-of-parent",
+     "a child's cpu.pressure reads as its parent's",
+     "cpu_bandwidth",
+     "cpu.pressure",
      {2, 0, 1, 0, 0}},
     {F::CpusetGrandchildUnset,
      "cpuset-grandchild-unset",

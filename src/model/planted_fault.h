@@ -20,6 +20,8 @@ enum class PlantedFault : uint8_t {
   CpuUsageUnderReported,    ///< cpu.max is not enforced and the reported usage is cut to what it would allow.
   CpuUsageHalved,           ///< Every node's usage is reported at half.
   CpuUsageLeaks,            ///< A parent's usage lacks that of its last child.
+  CpuPressureMissing,       ///< cpu.pressure stays at nothing.
+  CpuPressureOfParent,      ///< A child's cpu.pressure reads as its parent's.
   CpusetGrandchildUnset,    ///< cpuset.cpus of a node at depth ≥ 2 is not enforced.
   MemoryAncestorUnset,      ///< memory.max of a node that has children is not enforced.
   MemoryOomSpurious,        ///< memory.max enforced is half of the one written.

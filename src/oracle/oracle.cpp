@@ -8,6 +8,7 @@
 #include "oracle/cpu_conservation.h"
 #include "oracle/cpu_entitlement.h"
 #include "oracle/cpu_fairness.h"
+#include "oracle/cpu_pressure.h"
 #include "oracle/cpuset_confinement.h"
 #include "oracle/freezer.h"
 #include "oracle/io_max.h"
@@ -26,7 +27,7 @@ namespace {
 
 using C = Controller;
 
-constexpr std::array<Invariant, 29> kInvariants{{
+constexpr std::array<Invariant, 30> kInvariants{{
     {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth},
     {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
@@ -35,6 +36,7 @@ constexpr std::array<Invariant, 29> kInvariants{{
     {"cpu.conservation", C::Cpu, "A group's CPU time is its tasks' and its children's",
      judge_cpu_conservation},
     {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage},
+    {"cpu.pressure", C::Cpu, "A group's CPU pressure is the time that its tasks waited", judge_cpu_pressure},
     {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement},
     {"memory.max", C::Memory, "A subtree's memory never exceeds its limit", judge_memory_max},
     {"memory.oom", C::Memory, "An OOM kill happens iff the demand exceeds the limit", judge_memory_oom},

@@ -41,6 +41,7 @@ Scenario least_scenario(F fault) {
     case F::CpuQuotaLow:
     case F::CpuThrottledEarly:
     case F::CpuUsageUnderReported:
+    case F::CpuPressureMissing:
       return with(chain_with_worker(1, hog), 0, Knob::CpuMax, half);
     case F::CpuWeightsSwapped: {
       Scenario scenario = chain_with_worker(2, hog);
@@ -53,6 +54,7 @@ Scenario least_scenario(F fault) {
     case F::CpuUsageHalved:
       return chain_with_worker(1, hog);
     case F::CpuUsageLeaks:
+    case F::CpuPressureOfParent:
       return chain_with_worker(2, hog);
     case F::CpusetGrandchildUnset:
       return with(chain_with_worker(3, hog), 2, Knob::CpusetCpus, IdSet{{0}});

@@ -72,6 +72,7 @@ WorkerObservation rich_worker() {
   worker.voluntary_switches = 1'017;
   worker.involuntary_switches = 1'018;
   worker.run_delay_ns = 1'019;
+  worker.attached_run_delay_ns = 1'033;
   worker.cpus_seen = IdSet{{0, 1, 7}};
   worker.cpus_allowed = "0-1,7";
   worker.series = {{10, 20, 30, 40}, {-11, 21, 31, 41}};

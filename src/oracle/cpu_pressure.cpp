@@ -1,0 +1,126 @@
+#include "oracle/cpu_pressure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "oracle/cpu_turn.h"
+#include "oracle/demand.h"
+#include "oracle/finding.h"
+
+namespace treeline {
+
+namespace {
+
+/// Between rq->clock, by which run_delay is counted, and the cpu_clock() of the PSI change lies a part of
+/// schedule() or try_to_wake_up(), without interrupts: some thousand instructions. 50 us are more than that
+/// on any machine that runs Linux at 250 Hz.
+constexpr double kPickNs = 50'000;
+
+double picks_ns(const WorkerObservation& worker) {
+  return kPickNs * static_cast<double>(worker.voluntary_switches + worker.involuntary_switches + 1);
+}
+
+/// One task that never sleeps before it is stopped. What other tasks wait is not all known: a thread's is not
+/// in its process's account, and one that is preempted on its way to sleep is no more TASK_RUNNING, by which
+/// sched_info_depart decides, but still queued.
+bool has_known_delay(const Workload& workload, const WorkerObservation& worker) {
+  const auto* hog = std::get_if<CpuHog>(&workload);
+  const bool never_sleeps = std::holds_alternative<Idle>(workload) || (hog && hog->threads == 1);
+  return never_sleeps && (!hog || always_wants_cpu(workload)) && worker.held_still &&
+         worker.run_delay_ns >= 0 && worker.attached_run_delay_ns >= 0;
+}
+
+double longest_period_ns(const Scenario& scenario, NodeId node) {
+  double longest = 0;
+  for (const NodeId above : scenario.tree.lineage(node)) {
+    const auto limit = get<CpuBandwidth>(scenario.tree[above].limits, Knob::CpuMax);
+    if (limit) longest = std::max(longest, static_cast<double>(limit->period_us) * 1'000);
+  }
+  return longest;
+}
+
+double waited_ns(const WorkerObservation& worker) {
+  return static_cast<double>(worker.run_delay_ns - worker.attached_run_delay_ns);
+}
+
+/// Each wait is counted from rq->clock to rq->clock; PSI may go on until the pick after it. A worker goes to
+/// sleep at most twice, once to wait for the start and once when it is stopped, and may be preempted on its
+/// way: a wait that run_delay lacks, of a turn and, if it is throttled in it, a period.
+std::optional<double> most_waited_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+  double most = usage_rounding_ns(observation);
+  for (const size_t i : workers_in(scenario, node)) {
+    const WorkerObservation& worker = observation.workers[i];
+    if (!has_known_delay(scenario.workers[i].workload, worker)) return std::nullopt;
+    const NodeId place = scenario.workers[i].node;
+    most += waited_ns(worker) + picks_ns(worker) +
+            2 * (turn_ns(scenario, observation, place) + longest_period_ns(scenario, place));
+  }
+  return most;
+}
+
+/// What collect_percpu_times may lose where there is one CPU: each time that the group is read, all since the
+/// last time, if the CPU was not idle for a whole jiffy of it. cpu.pressure, memory.pressure and io.pressure
+/// are read one after another, each of them collecting, and psi_avgs_work does so every two seconds.
+double lost_ns(const NodeObservation& seen, const Observation& observation) {
+  constexpr double kAveragedEveryNs = 2e9;
+  const auto tick = static_cast<double>(observation.machine.tick_ns());
+  double lost = tick * (3 + 1 + static_cast<double>(observation.final_at_ns) / kAveragedEveryNs);
+  for (const Sample& sample : seen.series) {
+    if (!sample.counters.contains(Counter::CpuSomePressureNs)) continue;
+    lost += tick + 2 * std::min(tick, static_cast<double>(sample.took_ns));
+  }
+  return lost;
+}
+
+/// What one worker surely waited, queued in the group, until the last sample before `after`.
+double least_waited_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+  if (seen.series.empty()) return 0;
+  const auto unread = static_cast<double>(observation.final_at_ns - seen.series.back().at_ns);
+  double longest = 0;
+  for (const size_t i : workers_in(scenario, node)) {
+    const WorkerObservation& worker = observation.workers[i];
+    if (worker.run_delay_ns < 0 || worker.attached_run_delay_ns < 0) continue;
+    longest = std::max(longest, waited_ns(worker) - picks_ns(worker));
+  }
+  return longest - unread - usage_rounding_ns(observation) - lost_ns(seen, observation);
+}
+
+double longest_wait_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+  double longest = 0;
+  for (const size_t i : workers_in(scenario, node)) {
+    longest = std::max(longest, static_cast<double>(observation.workers[i].run_delay_ns));
+  }
+  return longest;
+}
+
+}  // namespace
+
+std::vector<Finding> judge_cpu_pressure(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+    const auto grown_ns = grown(seen.before, seen.after, Counter::CpuSomePressureNs);
+    if (!grown_ns) continue;
+    const Subject subject{"cpu.pressure", Controller::Cpu, node, "ms"};
+    const double pressure_ms = static_cast<double>(*grown_ns) / 1e6;
+    if (const auto most = most_waited_ns(scenario, observation, node)) {
+      const bool is_wide = *most > static_cast<double>(observation.window_ns) / 2;
+      findings.push_back(at_most(subject, pressure_ms, *most / 1e6,
+                                 fmt::format("CPU pressure of {} against the sum of what its tasks waited",
+                                             scenario.tree.path(node)),
+                                 is_wide ? "its tasks waited for too much of the window" : ""));
+    }
+    if (observation.machine.cpus.size() != 1) continue;
+    const double least = least_waited_ns(scenario, observation, node);
+    const bool is_wide = 2 * least <= longest_wait_ns(scenario, observation, node);
+    findings.push_back(at_least(
+        subject, pressure_ms, std::max(least, 0.0) / 1e6,
+        fmt::format("CPU pressure of {} against what one of its tasks waited", scenario.tree.path(node)),
+        is_wide ? "no task waited long enough to tell" : ""));
+  }
+  return findings;
+}
+
+}  // namespace treeline

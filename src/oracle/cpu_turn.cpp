@@ -1,0 +1,60 @@
+#include "oracle/cpu_turn.h"
+
+#include <algorithm>
+
+#include "model/rules.h"
+#include "oracle/demand.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr double kTaskShares = 1'024;  ///< Of a task of nice 0, and of a group with the default weight.
+
+int64_t tasks_of(const Scenario& scenario, const std::vector<size_t>& workers) {
+  int64_t tasks = 0;
+  for (const size_t i : workers) tasks += competing_tasks(scenario.workers[i].workload);
+  return tasks;
+}
+
+/// What competes inside a node for its time, but for one child: the node's own tasks and its children with
+/// any.
+double shares_inside(const Scenario& scenario, const MachineFacts& machine, NodeId node, NodeId except) {
+  auto own = static_cast<double>(tasks_of(scenario, workers_at(scenario, node)));
+  if (has_leaf_proxy(scenario, node, machine, Controller::Cpu)) own = std::min(own, 1.0);
+  double sum = kTaskShares * own;
+  for (const NodeId child : scenario.tree.children(node)) {
+    if (child == except || tasks_of(scenario, workers_in(scenario, child)) == 0) continue;
+    sum += static_cast<double>(shares_of(scenario.tree[child].limits));
+  }
+  return sum;
+}
+
+/// The least part of one CPU that a thread in `node` is due: the product of its part at each level, where a
+/// group has at least one of its threads' part of its weight there (calc_group_shares).
+double least_share(const Scenario& scenario, const MachineFacts& machine, NodeId node) {
+  double share = kTaskShares / std::max(shares_inside(scenario, machine, node, kNoParent), kTaskShares);
+  if (has_leaf_proxy(scenario, node, machine, Controller::Cpu)) {
+    // The leaf proxy is one level more: its part as a group, and one of its threads' part of it.
+    const double threads = std::max(static_cast<double>(tasks_of(scenario, workers_at(scenario, node))), 1.0);
+    const double others = shares_inside(scenario, machine, node, kNoParent) - kTaskShares;
+    const double shares = kTaskShares / threads;
+    share = shares / (shares + std::max(others, 0.0)) / threads;
+  }
+  for (NodeId at = node; scenario.tree[at].parent != kNoParent; at = scenario.tree[at].parent) {
+    const auto set = static_cast<double>(shares_of(scenario.tree[at].limits));
+    const auto threads = static_cast<double>(tasks_of(scenario, workers_in(scenario, at)));
+    const double shares = set / std::max(threads, 1.0);
+    share *= shares / (shares + shares_inside(scenario, machine, scenario.tree[at].parent, at));
+  }
+  return share;
+}
+
+}  // namespace
+
+double turn_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+  const auto slice = static_cast<double>(observation.machine.base_slice_ns + observation.machine.tick_ns());
+  return 2 * slice / least_share(scenario, observation.machine, node) + 2 * max_gap_ns(observation);
+}
+
+}  // namespace treeline

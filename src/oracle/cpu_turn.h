@@ -1,0 +1,14 @@
+#pragma once
+
+#include "model/observation.h"
+#include "model/scenario.h"
+
+namespace treeline {
+
+/// Within this time, in ns, a runnable hog in `node` surely runs, as far as weights decide: quotas are not
+/// counted. An EEVDF entity is at most one slice, which may end a tick late, ahead of or behind its due
+/// service (Stoica et al. 1995, theorem 1): it runs once two of them have become due. A gap may come at
+/// either end; outside tasks weigh 1/256 of the tree's root and are within the second slice.
+double turn_ns(const Scenario& scenario, const Observation& observation, NodeId node);
+
+}  // namespace treeline
