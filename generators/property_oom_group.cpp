@@ -30,13 +30,13 @@ Scenario draw(const Constraints& constraints) {
   // The limit that is hit is the group's own, or one above.
   const NodeId limited = *chance(60) ? ground.target : *one_of(tree.lineage(ground.target));
   tree[limited].limits[Knob::MemoryMax] = Amount{limit};
-  // At times the flag is on another level, too: the highest below the limit decides.
-  if (*chance(30)) tree[*one_of(tree.lineage(ground.below.front()))].limits[Knob::MemoryOomGroup] = Amount{1};
+  // Often the flag is on another level, too: the highest below the limit decides.
+  if (*chance(60)) tree[*one_of(tree.lineage(ground.below.front()))].limits[Knob::MemoryOomGroup] = Amount{1};
   bool is_first = true;
   for (const NodeId node : places) {
     const bool is_below = tree.is_in_subtree(node, ground.target);
     if (is_below && std::exchange(is_first, false)) {
-      const bool over = *chance(85);
+      const bool over = *chance(90);
       const int64_t demand = *memory_demand_gen(limit, static_cast<int>(workers), over);
       MemoryHog hog = *memory_hog_gen(demand, {MemoryKind::Anonymous, MemoryKind::Shared});
       hog.hold = true;
