@@ -54,11 +54,18 @@ class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
     NamedTestMachine opened = open_named_test_machine(GetParam().machine, fault().fault);
     why = opened.unavailable;
     if (!opened.machine) return nullptr;
-    if (const auto untestable = why_untestable(property(), opened.machine->facts())) {
-      why = *untestable;
-      return nullptr;
-    }
-    return std::move(opened.machine);
+    const MachineFacts& facts = opened.machine->facts();
+    why = why_untestable(property(), facts).value_or("");
+    if (why.empty()) why = why_unseen(facts);
+    return why.empty() ? std::move(opened.machine) : nullptr;
+  }
+
+  /// The property can be tested, but what the fault spoils is not there; "" if it is.
+  std::string why_unseen(const MachineFacts& facts) const {
+    if (fault().invariant != "cpu.pressure") return "";
+    if (facts.controllers.at(Controller::Cpu) == CgroupVersion::V1) return "only cgroup v2 has cpu.pressure";
+    const bool needs_one_cpu = fault().fault == PlantedFault::CpuPressureMissing;
+    return needs_one_cpu && facts.cpus.size() > 1 ? "over several CPUs pressure is an average" : "";
   }
 
   const PlantedFaultInfo& fault() const { return GetParam().info; }
