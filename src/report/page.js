@@ -90,6 +90,7 @@ function marks(lines, colourName) {
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = colour(colourName);
     ctx.lineWidth = devicePixelRatio * 1.5;
+    ctx.setLineDash([]);
     ctx.font = `${11 * devicePixelRatio}px sans-serif`;
     ctx.textAlign = 'center';
     for (const {at, label} of lines) {
@@ -120,9 +121,10 @@ function countsRow(count) {
 function showSummary() {
   byId('written').textContent = `Written ${report.written} from ${report.folder}/results.db`;
   const failures = report.failures.filter(failure => !failure.flaky).length;
+  const kernels = new Set(report.subjects.map(({machine, release, mode}) => JSON.stringify([machine, release, mode]))).size;
   const {scenarios, violated, inconclusive, held, errors} = report.totals;
   byId('totals').textContent = `${many(failures, 'failure')}, ${report.failures.length - failures} flaky. ${
-    many(report.runs, 'search', 'searches')} on ${many(report.subjects.length, 'kernel')}, ${many(scenarios, 'scenario')}: ${many(held, 'check')} held, ${violated} violated, ${
+    many(report.runs, 'search', 'searches')} on ${many(kernels, 'kernel')}, ${many(scenarios, 'scenario')}: ${many(held, 'check')} held, ${violated} violated, ${
     inconclusive} inconclusive; ${many(errors, 'error')}.`;
   byId('totals').classList.toggle('violated', failures > 0);
   const table = make('table', {id: 'counts'},
@@ -190,14 +192,16 @@ function textOfChart(chart) {
 function drawUsage(chart) {
   return (place, width) => {
     let usages = 0;
-    const series = chart.series.map(({label, bound}) => bound
-      ? {label, stroke: colour('--bad'), width: 1.5, dash: [6, 4], spanGaps: true, points: {show: false}}
+    const flat = {width: 1.5, spanGaps: true, points: {show: false}};
+    const series = chart.series.map(({label, kind}) =>
+      kind === 'bound' ? {label, ...flat, stroke: colour('--bad'), dash: [6, 4]}
+      : kind === 'judged' ? {label, ...flat, stroke: colour('--soft'), dash: [2, 3]}
       : {label, stroke: seriesColour(usages++), width: 2, spanGaps: true, points: {size: 4}});
     return plot(place, width, 260, {
       scales: {x: {time: false}, y: {range: (_, least, most) => [Math.min(0, least), most * 1.08 || 1]}},
       series: [{label: 'ms', value: (_, value) => number(value)},
                ...series.map(one => ({...one, value: (_, value) => number(value)}))],
-      axes: [axis('ms since the start'), axis(chart.unit, {size: 56})],
+      axes: [axis('ms since the start', {size: 36}), axis(chart.unit, {size: 56})],
       hooks: {draw: [marks(chart.events.map(({at_ms}, i) => ({at: at_ms, label: String(i + 1)})), '--warn')]},
     }, [chart.at_ms, ...chart.series.map(({values}) => values)]);
   };
@@ -209,7 +213,8 @@ function usage(chart) {
     make('tbody', {}, chart.at_ms.map((at, i) => make('tr', {},
       make('th', {scope: 'row'}, number(at)), chart.series.map(({values}) => make('td', {}, number(values[i]))))))));
   return [
-    make('h4', {}, `${chart.title[0].toUpperCase()}${chart.title.slice(1)} against its bound`),
+    make('h4', {}, `${chart.title[0].toUpperCase()}${chart.title.slice(1)} ${
+      chart.series.some(({kind}) => kind === 'bound') ? 'against its bound' : 'over time'}`),
     chartPlace(textOfChart(chart), drawUsage(chart)),
     chart.events.length > 0 && make('ol', {class: 'events'},
       chart.events.map(({at_ms, text}) => make('li', {}, `at ${number(at_ms)} ms: ${text}`))),
@@ -314,7 +319,7 @@ function drawHistogram(rows) {
       scales: {x: {time: false}, y: {range: (_, least, most) => [0, most || 1]}},
       series: [{}, ...rows.map(row => ({label: nameOf(row), stroke: seriesColour(row.subject), width: 2, paths: steps,
         dash: seriesDash(row.subject), fill: `${seriesColour(row.subject)}33`, points: {show: false}}))],
-      axes: [axis('margin'), axis('% of scenarios', {size: 46})],
+      axes: [axis('margin', {size: 36}), axis('% of scenarios', {size: 46})],
       hooks: {draw: [marks([{at: 1}], '--bad')]},
     }, [edges, ...rows.map(row => [...row.bins.map((_, i) => share(row, i)), 0])]);
   };
@@ -335,10 +340,20 @@ function drawDrift(rows) {
       series: [{}, ...series.map(({row, name}) => ({label: `${nameOf(row)}, ${name}`, spanGaps: true,
         stroke: seriesColour(row.subject), width: name === 'worst' ? 2 : 1.5,
         dash: name === 'worst' ? seriesDash(row.subject) : [2, 4], points: {size: 5}}))],
-      axes: [axis(undefined), axis('margin', {size: 46})],
+      axes: [axis(undefined, {size: 36, space: 60, values: (_, splits, __, ___, step) => splits.map(time => clock(time, step))}),
+             axis('margin', {size: 46})],
       hooks: {draw: [horizontal(1)]},
     }, [at, ...series.map(({row, name}) => values(row, name))]);
   };
+}
+
+/** Local time, as precise as the ticks are apart. */
+function clock(seconds, step) {
+  const at = new Date(seconds * 1000);
+  const two = value => String(value).padStart(2, '0');
+  const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return step >= 86400 ? day : step >= 21600 ? `${day} ${two(at.getHours())}h`
+    : `${two(at.getHours())}:${two(at.getMinutes())}${step < 60 ? `:${two(at.getSeconds())}` : ''}`;
 }
 
 function horizontal(value) {
@@ -348,6 +363,7 @@ function horizontal(value) {
     ctx.save();
     ctx.strokeStyle = colour('--bad');
     ctx.lineWidth = devicePixelRatio * 1.5;
+    ctx.setLineDash([]);
     ctx.beginPath();
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);

@@ -107,9 +107,12 @@ Json tree(const Scenario& scenario, const std::vector<std::string>& notes) {
 }
 
 Json chart(const UsageChart& usage) {
+  constexpr const char* kKinds[] = {"usage", "bound", "judged"};
   Json series = Json::array();
   for (const UsageChart::Series& one : usage.series) {
-    series.push_back({{"label", one.label}, {"bound", one.is_bound}, {"values", rounded(one.values)}});
+    series.push_back({{"label", one.label},
+                      {"kind", kKinds[static_cast<size_t>(one.kind)]},
+                      {"values", rounded(one.values)}});
   }
   Json at = Json::array();
   for (const double instant : usage.at_ms) at.push_back(rounded(instant));

@@ -110,7 +110,7 @@ class Chart {
   }
 
   void add_bound(std::string label, std::vector<std::optional<double>> values) {
-    chart_.series.push_back({std::move(label), std::move(values), true});
+    chart_.series.push_back({std::move(label), std::move(values), UsageChart::Kind::Bound});
   }
 
   bool sets(const Action& action, Knob knob) const {
@@ -168,9 +168,10 @@ class Chart {
     const auto flat = [&](double value) {
       return std::vector<std::optional<double>>(instants_.size(), value / scale);
     };
-    add_bound("bound of the whole run", flat(finding_.bound));
+    add_bound("bound, as judged", flat(finding_.bound));
     // A peak lies between two readings as often as not.
-    if (shown_.is_gauge) chart_.series.push_back({"what was judged", flat(finding_.observed)});
+    if (shown_.is_gauge)
+      chart_.series.push_back({"observed, as judged", flat(finding_.observed), UsageChart::Kind::Judged});
   }
 
   void add_events() {

@@ -10,10 +10,11 @@ namespace treeline {
 
 /// What a cgroup used over time, against its bound. Instants are ms since the scenario's common start.
 struct UsageChart {
+  enum class Kind : uint8_t { Usage, Bound, Judged };  ///< Judged: the one number that the finding compares.
   struct Series {
     std::string label;
     std::vector<std::optional<double>> values;  ///< By `at_ms`.
-    bool is_bound = false;
+    Kind kind = Kind::Usage;
   };
   struct Event {
     double at_ms = 0;

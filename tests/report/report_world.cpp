@@ -64,7 +64,7 @@ void ReportWorld::add_many(int count) {
       continue;
     }
     Verdict verdict;
-    for (uint64_t invariant = 0; invariant < 12; ++invariant) {
+    for (uint64_t invariant = 0; invariant < 8; ++invariant) {
       const auto status = draw(200) == 0 ? Status::Violated
                           : draw(3) == 0 ? Status::Inconclusive
                                          : Status::Held;

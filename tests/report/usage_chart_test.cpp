@@ -32,11 +32,11 @@ TEST(UsageChartTest, ShowsTheViolatedGroupItsChildrenAndItsBound) {
   // The tenth of twenty readings.
   EXPECT_DOUBLE_EQ(*chart->series[0].values[10], 5);
   EXPECT_DOUBLE_EQ(*chart->series[1].values[10], 4.5);
-  const UsageChart::Series* bound = find(*chart, "bound of the whole run");
+  const UsageChart::Series* bound = find(*chart, "bound, as judged");
   ASSERT_TRUE(bound);
-  EXPECT_TRUE(bound->is_bound);
+  EXPECT_EQ(bound->kind, UsageChart::Kind::Bound);
   EXPECT_DOUBLE_EQ(*bound->values[3], 8.03125);
-  EXPECT_DOUBLE_EQ(*find(*chart, "what was judged")->values[3], 10);
+  EXPECT_DOUBLE_EQ(*find(*chart, "observed, as judged")->values[3], 10);
 }
 
 TEST(UsageChartTest, ALimitStepsWhenItIsChanged) {
