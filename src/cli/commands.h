@@ -21,6 +21,7 @@ Action add_show(CLI::App& app);
 Action add_judge(CLI::App& app);
 Action add_doctor(CLI::App& app);
 Action add_history(CLI::App& app);
+Action add_report(CLI::App& app);
 Action add_compare(CLI::App& app);
 
 /// One line on stderr; its exit code.

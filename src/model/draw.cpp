@@ -37,7 +37,7 @@ class Drawing {
       if (!line.note.empty()) text += std::string(width - columns(line.text) + 2, ' ') + "◄ " + line.note;
       text += '\n';
     }
-    return text + timeline();
+    return text + describe_timeline(scenario_);
   }
 
  private:
@@ -67,27 +67,26 @@ class Drawing {
     return text;
   }
 
-  std::string timeline() const {
-    std::string text;
-    for (const Action& action : scenario_.actions) {
-      text += fmt::format("at {} {}\n", format_us(action.at_us), describe(action, scenario_.tree));
-    }
-    for (const Probe& probe : scenario_.probes) {
-      text += fmt::format("try {}={} on {}\n", knob_info(probe.knob).name, describe(probe.knob, probe.value),
-                          scenario_.tree.path(probe.node));
-    }
-    text += scenario_.window.until_settled
-                ? fmt::format("until all have settled, at most {}\n", format_us(scenario_.window.length_us))
-                : fmt::format("for {}\n", format_us(scenario_.window.length_us));
-    return text;
-  }
-
   const Scenario& scenario_;
   const std::vector<std::string>& notes_;
   std::vector<Line> lines_;
 };
 
 }  // namespace
+
+std::string describe_timeline(const Scenario& scenario) {
+  std::string text;
+  for (const Action& action : scenario.actions) {
+    text += fmt::format("at {} {}\n", format_us(action.at_us), describe(action, scenario.tree));
+  }
+  for (const Probe& probe : scenario.probes) {
+    text += fmt::format("try {}={} on {}\n", knob_info(probe.knob).name, describe(probe.knob, probe.value),
+                        scenario.tree.path(probe.node));
+  }
+  return text + fmt::format("{} {}\n",
+                            scenario.window.until_settled ? "until all have settled, at most" : "for",
+                            format_us(scenario.window.length_us));
+}
 
 std::string draw(const Scenario& scenario, const std::vector<std::string>& notes) {
   return Drawing(scenario, notes).render();

@@ -106,6 +106,9 @@ struct Fault {
 };
 std::vector<Fault> validate(const Scenario& scenario);
 
+/// What draw() says below the tree: actions, probes and the window, one line each.
+std::string describe_timeline(const Scenario& scenario);
+
 /// The tree drawn with box characters, one line a node: limits, workers, and actions below it.
 /// `notes[i]`, if given, is appended to node i's line (the violating node's bound and observed value).
 std::string draw(const Scenario& scenario, const std::vector<std::string>& notes = {});

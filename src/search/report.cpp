@@ -19,21 +19,6 @@ std::string indented(const std::string& text) {
   return result;
 }
 
-/// Bound and observed value at each node where the signature was violated.
-std::vector<std::string> notes_of(const Counterexample& failure) {
-  std::vector<std::string> notes(failure.scenario.tree.nodes.size());
-  if (!failure.verdict) return notes;
-  for (const Finding& finding : failure.verdict->findings) {
-    const bool asked_for = !failure.signature || finding.invariant == failure.signature->invariant;
-    std::string& note = notes[static_cast<size_t>(finding.node)];
-    if (finding.status != Status::Violated || !asked_for || !note.empty()) continue;
-    note = finding.unit.empty() ? finding.invariant
-                                : fmt::format("{}: {:.6g} {}, bound {:.6g}", finding.invariant,
-                                              finding.observed, finding.unit, finding.bound);
-  }
-  return notes;
-}
-
 std::string sentences_of(const Counterexample& failure) {
   std::string text;
   if (!failure.verdict) return text;
@@ -54,6 +39,26 @@ std::string quoted(const std::string& word) {
   std::string text = "'";
   for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
   return text + "'";
+}
+
+std::vector<std::string> violation_notes(const Counterexample& failure) {
+  std::vector<std::string> notes(failure.scenario.tree.nodes.size());
+  if (!failure.verdict) return notes;
+  for (const Finding& finding : failure.verdict->findings) {
+    const bool asked_for = !failure.signature || finding.invariant == failure.signature->invariant;
+    std::string& note = notes[static_cast<size_t>(finding.node)];
+    if (finding.status != Status::Violated || !asked_for || !note.empty()) continue;
+    note = finding.unit.empty() ? finding.invariant
+                                : fmt::format("{}: {:.6g} {}, bound {:.6g}", finding.invariant,
+                                              finding.observed, finding.unit, finding.bound);
+  }
+  return notes;
+}
+
+std::string replay_command(const std::string& file, const std::string& fault,
+                           const std::string& machine_options) {
+  return fmt::format("treeline replay {}{}{}", quoted(file), fault.empty() ? "" : " --fault " + quoted(fault),
+                     machine_options);
 }
 
 std::string report(const Counterexample& failure, const std::string& file,
@@ -84,11 +89,9 @@ std::string report(const Counterexample& failure, const std::string& file,
   } else {
     text += '\n';
   }
-  if (!failure.flaky || !failure.original) text += indented(draw(failure.scenario, notes_of(failure)));
-  const std::string fault = failure.provenance && !failure.provenance->fault.empty()
-                                ? " --fault " + quoted(failure.provenance->fault)
-                                : "";
-  return text + fmt::format("\n  again: treeline replay {}{}{}\n", quoted(file), fault, machine_options);
+  if (!failure.flaky || !failure.original) text += indented(draw(failure.scenario, violation_notes(failure)));
+  const std::string fault = failure.provenance ? failure.provenance->fault : "";
+  return text + fmt::format("\n  again: {}\n", replay_command(file, fault, machine_options));
 }
 
 }  // namespace treeline

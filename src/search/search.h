@@ -102,6 +102,13 @@ Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Si
 /// A word as the shell wants it: quoted where it must be.
 std::string quoted(const std::string& word);
 
+/// "treeline replay FILE --fault NAME"; `machine_options` are what the file does not say of the machine.
+std::string replay_command(const std::string& file, const std::string& fault,
+                           const std::string& machine_options = {});
+
+/// By node: bound and observed value where the signature was violated, "" elsewhere.
+std::vector<std::string> violation_notes(const Counterexample& failure);
+
 /// The report of a failure: original and minimal tree with bound and observed value at the violating node,
 /// rates, whether the minimum is proven, and the command that replays it.
 std::string report(const Counterexample& failure, const std::string& file,

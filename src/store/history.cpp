@@ -5,52 +5,11 @@
 #include <ctime>
 
 #include "model/json.h"
+#include "store/failures.h"
 
 namespace treeline {
 
 namespace {
-
-struct Entry {
-  int64_t id = 0;
-  std::string title;
-  bool flaky = false;
-  std::string example;  ///< JSON
-  int64_t first_seen = 0, last_seen = 0, times = 0, violated = 0, runs = 0;
-  std::string kernels, file;
-};
-
-Result<std::vector<Entry>> entries(ResultsDb& results) {
-  Result<Statement> rows = results.database().prepare(R"(
-    SELECT f.id, f.invariant, f.controller, f.mode, f.fault, f.flaky, f.example, min(s.seen_at), max(s.seen_at),
-           count(*), sum(s.violated), sum(s.runs),
-           (SELECT group_concat(name, ', ') FROM (
-              SELECT DISTINCT k.machine || ' (Linux ' || k.release || ')' AS name
-              FROM sightings x JOIN runs r ON r.id = x.run JOIN kernels k ON k.id = r.kernel
-              WHERE x.failure = f.id ORDER BY name)),
-           (SELECT x.file FROM sightings x WHERE x.failure = f.id ORDER BY x.id DESC LIMIT 1)
-    FROM failures f JOIN sightings s ON s.failure = f.id GROUP BY f.id ORDER BY min(s.seen_at), f.id)");
-  if (!rows) return tl::unexpected(rows.error());
-  std::vector<Entry> found;
-  while (true) {
-    const Result<bool> row = rows->step();
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return found;
-    Entry entry;
-    entry.id = rows->number(0);
-    entry.title = fmt::format("{} ({}, {})", rows->text(1), rows->text(2), rows->text(3));
-    if (!rows->text(4).empty()) entry.title += fmt::format(", with the planted fault {}", rows->text(4));
-    entry.flaky = rows->number(5) != 0;
-    entry.example = rows->text(6);
-    entry.first_seen = rows->number(7);
-    entry.last_seen = rows->number(8);
-    entry.times = rows->number(9);
-    entry.violated = rows->number(10);
-    entry.runs = rows->number(11);
-    entry.kernels = rows->text(12);
-    entry.file = rows->text(13);
-    found.push_back(std::move(entry));
-  }
-}
 
 std::string indented(const std::string& text) {
   std::string result = "    ";
@@ -61,10 +20,10 @@ std::string indented(const std::string& text) {
   return result;
 }
 
-std::string text_of(const Entry& entry) {
+std::string text_of(const KnownFailure& entry) {
   std::string text = fmt::format(
       "  {}\n    first seen {}, last seen {}, {} time{}; its minimum fails in {} of {} runs\n    on {}\n",
-      entry.title, time_text(entry.first_seen), time_text(entry.last_seen), entry.times,
+      title_of(entry), time_text(entry.first_seen), time_text(entry.last_seen), entry.times,
       entry.times == 1 ? "" : "s", entry.violated, entry.runs, entry.kernels);
   if (const Result<Scenario> example = scenario_from_json(entry.example)) text += indented(draw(*example));
   return text + fmt::format("    last file: {}\n\n", entry.file);
@@ -110,7 +69,7 @@ Result<int64_t> time_from_text(const std::string& text) {
 Result<std::string> history(ResultsDb& results, int64_t since) {
   Result<std::string> head = totals(results, since);
   if (!head) return head;
-  const Result<std::vector<Entry>> all = entries(results);
+  const Result<std::vector<KnownFailure>> all = known_failures(results);
   if (!all) return tl::unexpected(all.error());
   struct Group {
     const char* title;
@@ -118,7 +77,7 @@ Result<std::string> history(ResultsDb& results, int64_t since) {
   };
   Group fresh{"new", ""}, again{"known before, and seen again", ""},
       gone{"known before, and not seen since", ""}, flaky{"flaky: seen, and not again when confirmed", ""};
-  for (const Entry& entry : *all) {
+  for (const KnownFailure& entry : *all) {
     Group* group = &again;
     if (entry.first_seen >= since) group = &fresh;
     if (entry.last_seen < since) group = &gone;

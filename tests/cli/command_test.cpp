@@ -159,6 +159,31 @@ TEST(ReplayCommand, GoesToTheHostIfTheFileNamesNone) {
   EXPECT_THAT(ended.said, HasSubstr("on Host, since the file names no machine"));
 }
 
+TEST(ReportCommand, WritesThePageJunitAndKtap) {
+  const TemporaryFile file("");
+  std::filesystem::rename(file.path(), file.folder() + "/results.db");  // empty, so a new database
+  const std::string in = "--results " + file.folder();
+  const Ended ended = treeline_command("report " + in + " --junit " + file.folder() + "/x.xml --ktap " +
+                                       file.folder() + "/x.ktap");
+  EXPECT_EQ(ended.code(), 0) << ended.said;
+  for (const char* name : {"/report.html", "/x.xml", "/x.ktap"}) {
+    EXPECT_THAT(ended.said, HasSubstr("wrote " + file.folder() + name));
+    EXPECT_GT(std::filesystem::file_size(file.folder() + name), 0u) << name;
+  }
+}
+
+TEST(ReportCommand, SaysWhichFolderOrFileToGive) {
+  const TemporaryFile file("");
+  const Ended missing = treeline_command("report --results " + file.folder());
+  EXPECT_EQ(missing.code(), exit_code::kInvalidInput) << missing.said;
+  EXPECT_THAT(missing.said, HasSubstr("--results"));
+  std::filesystem::rename(file.path(), file.folder() + "/results.db");
+  const Ended unwritable =
+      treeline_command("report --results " + file.folder() + " -o " + file.folder() + "/none/x.html");
+  EXPECT_EQ(unwritable.code(), exit_code::kInvalidInput) << unwritable.said;
+  EXPECT_THAT(unwritable.said, HasSubstr("give a file in a folder that is there"));
+}
+
 TEST(DoctorCommand, SaysOfEveryPropertyWhetherItCanBeTested) {
   const Ended ended = treeline_command("doctor");
   EXPECT_TRUE(ended.code() == 0 || ended.code() == exit_code::kUnavailable) << ended.said;
