@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "cgroup/run_group.h"
 #include "model/hash.h"
 #include "model/json.h"
 #include "nightly/bandit.h"
@@ -121,7 +122,9 @@ class NightRun {
     for (const NightFailure& failure : *so_far) {
       for (Lane& lane : lanes_) {
         if (lane.name() != failure.machine || failure.flaky) continue;
-        if (failure.was_explored || failure.known_since) lane.not_pursued.insert(failure.signature);
+        lane.not_pursued.insert(failure.signature);
+        const Result<Counterexample> file = counterexample_from_file(failure.file);
+        if (file && file->verdict) stop_pursuing(lane, *file->verdict);
       }
     }
     Result<uint64_t> explored = nights_.count_explored(night_.id);
@@ -150,7 +153,7 @@ class NightRun {
           continue;
         }
         ++replayed;
-        const Result<bool> failed = replay_one(lane, to_replay, *earlier);
+        const Result<bool> failed = replay_one(lane, to_replay);
         if (!failed) return tl::unexpected(failed.error());
         if (*failed) ++violated;
       }
@@ -161,51 +164,66 @@ class NightRun {
   }
 
   /// True if it was violated.
-  Result<bool> replay_one(Lane& lane, const ReplayCase& to_replay, const std::vector<EarlierFailure>& earlier) {
+  Result<bool> replay_one(Lane& lane, const ReplayCase& to_replay) {
     Result<ResultsStore> store = ResultsStore::open(folder_of(lane));
     if (!store) return tl::unexpected(store.error());
-    Counterexample in_flight;
-    in_flight.scenario = to_replay.scenario;
-    in_flight.machine = lane.name();
-    if (Result<void> saved = store->save_in_flight(in_flight, 0); !saved) return tl::unexpected(saved.error());
+    std::optional<Error> broken;
+    ReplayOptions options;
+    options.confirm_runs = options_.confirm_runs;
+    options.shrink = {options_.shrink_runs, Clock::now() + shrink_time()};
+    options.known = lane.not_pursued;
+    options.before_run = [&](const Scenario& scenario, int in_lane) {
+      Counterexample in_flight;
+      in_flight.scenario = scenario;
+      in_flight.machine = lane.name();
+      if (Result<void> saved = store->save_in_flight(in_flight, in_lane); !saved) broken = saved.error();
+      return !broken && !interrupted();
+    };
     const Clock::time_point began = Clock::now();
-    Result<Replayed> replayed = replay_case(*lane.on.machine, to_replay, options_.confirm_runs);
+    Result<Replayed> replayed = replay_case(*lane.on.machine, to_replay, options);
+    if (broken) return tl::unexpected(*broken);
+    // Cut short, it says nothing: it is made anew when the night is resumed.
+    if (interrupted()) return false;
+    note_trouble(lane, replayed ? nullptr : &replayed.error());
     ScenarioRecord record;
     record.property = kReplayed;
     record.index = static_cast<uint64_t>(to_replay.draw);
-    note_trouble(lane, replayed ? nullptr : &replayed.error());
-    if (replayed) {
-      record.verdict = &replayed->trial.verdict;
-      if (std::optional<Counterexample>& failure = replayed->failure) {
-        if (!lane.on.fault.empty()) failure->provenance = Provenance{kReplayed, 0, record.index, lane.on.fault};
-        if (Result<std::string> saved = store->save_failure(*failure); !saved) {
-          return tl::unexpected(saved.error());
-        }
-        const Result<std::string> kept = keep(lane, *failure);
-        if (!kept) return tl::unexpected(kept.error());
-        record.failure = &*failure;
-        record.file = *kept;
-      }
-    }
     record.seconds = seconds_since(began);
+    if (replayed) record.verdict = &replayed->trial.verdict;
+    if (replayed && replayed->failure) {
+      Counterexample& failure = *replayed->failure;
+      if (!lane.on.fault.empty()) failure.provenance = Provenance{kReplayed, 0, record.index, lane.on.fault};
+      const Result<std::string> file = store->save_failure(failure);
+      if (!file) return tl::unexpected(file.error());
+      Result<std::string> kept = keep(lane, failure, *file);
+      if (!kept) return tl::unexpected(kept.error());
+      record.failure = &failure;
+      record.file = std::move(*kept);
+      if (!failure.flaky) stop_pursuing(lane, *failure.verdict);
+    }
     const Result<int> added = results_.add_scenario(lane.run, record);
     if (!added) return tl::unexpected(added.error());
-    store->clear_in_flight(1);
-    if (!record.failure || record.failure->flaky) return record.failure != nullptr;
-    const bool was_known = std::any_of(earlier.begin(), earlier.end(), [&](const EarlierFailure& known) {
-      return known.signature == *record.failure->signature && known.fault == lane.on.fault &&
-             replay_draw(known.example) == to_replay.draw;
-    });
-    // What the corpus alone has found is not shrunk: the search may find and shrink it.
-    if (was_known) lane.not_pursued.insert(*record.failure->signature);
-    return true;
+    store->clear_in_flight(lane.on.machine->lanes());
+    return record.verdict && record.verdict->status() == Status::Violated;
   }
 
+  /// What a failure's minimum violates is explained by it: from now on it is counted and not pursued.
+  static void stop_pursuing(Lane& lane, const Verdict& verdict) {
+    lane.not_pursued.merge(violated_signatures(verdict, lane.on.machine->facts().mode));
+  }
+
+  milliseconds shrink_time() const { return std::min(SearchOptions().shrink_time, left_until(deadline_)); }
+
   /// The failure's file outside of the night's folder, which retention removes.
-  Result<std::string> keep(const Lane& lane, const Counterexample& failure) const {
-    const Result<ResultsStore> store = ResultsStore::open(options_.results + "/failures/" + lane.folder_name);
-    if (!store) return tl::unexpected(store.error());
-    return store->save_failure(failure);
+  Result<std::string> keep(const Lane& lane, const Counterexample& failure, const std::string& file) const {
+    const std::string folder = options_.results + "/failures/" + lane.folder_name;
+    if (Result<void> made = make_results_folder(folder); !made) return tl::unexpected(made.error());
+    sweep_folder(folder);
+    std::string path = folder + "/" + std::filesystem::path(file).filename().string();
+    if (Result<void> saved = replace_file(path, to_json(failure, 1)); !saved) {
+      return tl::unexpected(saved.error());
+    }
+    return path;
   }
 
   void note_trouble(Lane& lane, const Error* error) {
@@ -276,7 +294,7 @@ class NightRun {
     search_options.results_dir = folder_of(lane);
     search_options.confirm_runs = options_.confirm_runs;
     search_options.shrink_runs = options_.shrink_runs;
-    search_options.shrink_time = std::min(search_options.shrink_time, left_until(deadline_));
+    search_options.shrink_time = shrink_time();
     search_options.known = lane.not_pursued;
     search_options.fault = lane.on.fault;
     search_options.should_stop = [this] { return is_over(deadline_); };
@@ -306,12 +324,12 @@ class NightRun {
     ScenarioRecord record = record_of(judged);
     if (judged.trial) record.behaviours = behaviours_of(judged.property.name, judged.scenario, *judged.trial);
     if (judged.failure) {
-      Result<std::string> kept = keep(lane, *judged.failure);
+      Result<std::string> kept = keep(lane, *judged.failure, *judged.file);
       if (!kept) return tl::unexpected(kept.error());
       record.file = std::move(*kept);
     }
     Result<int> added = results_.add_scenario(lane.run, record);
-    if (added && judged.failure && !judged.failure->flaky) lane.not_pursued.insert(*judged.failure->signature);
+    if (added && judged.failure && !judged.failure->flaky) stop_pursuing(lane, *judged.failure->verdict);
     return added;
   }
 

@@ -109,9 +109,8 @@ std::string text_of(const JudgedFailure& judged) {
   if (failure.known_since) text += fmt::format("    known since {}", time_text(*failure.known_since));
   if (failure.known_since) text += failure.signature_is_known ? "\n" : ", but never seen on this machine\n";
   if (!judged.reason.empty()) text += fmt::format("    listed because: {}\n", judged.reason);
-  text += fmt::format("    {} in {} of {} runs{}\n", judged.standing == Standing::Flaky ? "confirmed" : "fails",
-                      failure.violated, failure.runs,
-                      failure.was_explored || failure.known_since ? "" : "; as in the corpus, not shrunk");
+  text += fmt::format("    {} in {} of {} runs\n", judged.standing == Standing::Flaky ? "confirmed" : "fails",
+                      failure.violated, failure.runs);
   return text + indented(draw(failure.example)) + fmt::format("    again: {}\n\n", judged.replay_command);
 }
 

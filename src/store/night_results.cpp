@@ -60,12 +60,11 @@ Result<std::vector<NightFailure>> night_failures(ResultsDb& results, const Night
   Result<Statement> rows = results.database().prepare(R"(
     WITH tonight AS (
       SELECT x.failure, k.machine, k.release, min(x.id) AS first, max(x.id) AS last, sum(x.violated) AS violated,
-             sum(x.runs) AS runs, max(coalesce(p.name <> ?, 0)) AS explored
+             sum(x.runs) AS runs
       FROM sightings x JOIN runs r ON r.id = x.run JOIN kernels k ON k.id = r.kernel
-      LEFT JOIN scenarios s ON s.id = x.scenario LEFT JOIN properties p ON p.id = s.property
       WHERE r.night = ? GROUP BY x.failure, k.machine, k.release)
     SELECT t.machine, t.release, f.invariant, f.controller, f.mode, f.fault, f.flaky, f.example,
-           (SELECT file FROM sightings WHERE id = t.last), t.violated, t.runs, t.explored,
+           (SELECT file FROM sightings WHERE id = t.last), t.violated, t.runs,
            (SELECT min(x.seen_at) FROM sightings x JOIN runs r ON r.id = x.run
             WHERE x.failure = f.id AND x.id < t.first AND r.night IS NOT ?),
            EXISTS (SELECT 1 FROM sightings x JOIN runs r ON r.id = x.run JOIN kernels k ON k.id = r.kernel
@@ -75,7 +74,7 @@ Result<std::vector<NightFailure>> night_failures(ResultsDb& results, const Night
                    AND g.fault = f.fault)
     FROM tonight t JOIN failures f ON f.id = t.failure ORDER BY t.first)");
   if (!rows) return tl::unexpected(rows.error());
-  rows->bind(kReplayed).bind(night.id).bind(night.id).bind(night.id);
+  rows->bind(night.id).bind(night.id).bind(night.id);
   std::vector<NightFailure> failures;
   Result<void> good;
   const Result<void> all = each_row(rows, [&](const Statement& row) {
@@ -85,8 +84,7 @@ Result<std::vector<NightFailure>> night_failures(ResultsDb& results, const Night
       return;
     }
     failures.push_back({row.text(0), row.text(1), signature_from(row, 2), row.text(5), row.number(6) != 0,
-                        std::move(*example), row.text(8), row.number(9), row.number(10), row.number(11) != 0,
-                        time_from(row, 12), row.number(13) != 0});
+                        std::move(*example), row.text(8), row.number(9), row.number(10), time_from(row, 11), row.number(12) != 0});
   });
   if (!all) return tl::unexpected(all.error());
   if (!good) return tl::unexpected(good.error());

@@ -32,7 +32,6 @@ struct NightFailure {
   Scenario example;
   std::string file;
   int64_t violated = 0, runs = 0;
-  bool was_explored = false;           ///< By the search, and shrunk; else by replays only.
   std::optional<int64_t> known_since;  ///< When it was first seen before this night, on any machine.
   bool signature_is_known = false;     ///< Something with its signature was seen on this machine before.
 };
