@@ -49,7 +49,8 @@ Result<void> plant(const std::string& text, std::vector<MachineChoice>& choices)
   const std::string fault = text.substr(0, at);
   const std::string machine = at == std::string::npos ? "" : text.substr(at + 1);
   if (!planted_fault_from_name(fault)) {
-    return fail(ErrorKind::InvalidInput, "plant the fault", text, 0, "write NAME or NAME@MACHINE; names are in README.md");
+    return fail(ErrorKind::InvalidInput, "plant the fault", text, 0,
+                "write NAME or NAME@MACHINE; names are in README.md");
   }
   bool is_planted = false;
   for (MachineChoice& choice : choices) {
@@ -64,14 +65,16 @@ Result<void> plant(const std::string& text, std::vector<MachineChoice>& choices)
 }  // namespace
 
 void add_machine_list(CLI::App& command, MachineList& list) {
-  command.add_option("--machine,-m", list.names,
-                     fmt::format("Machine to test: Host, or {}; repeat for more (default: Host, or the lab if that "
-                                 "cannot serve)",
-                                 kLabNameForm));
+  command.add_option(
+      "--machine,-m", list.names,
+      fmt::format("Machine to test: Host, or {}; repeat for more (default: Host, or the lab if that "
+                  "cannot serve)",
+                  kLabNameForm));
   command.add_option("--kernel", list.kernels,
                      "A bzImage or vmlinux of your own, FILE or FILE:MODULES-FOLDER; its machines are called "
                      "Lab/NAME-OF-FILE/MODE (default: v2)");
-  command.add_option("--fault", list.faults, "Play a planted fault: NAME, or NAME@MACHINE in one of them only");
+  command.add_option("--fault", list.faults,
+                     "Play a planted fault: NAME, or NAME@MACHINE in one of them only");
   add_folder_options(command, list.common);
 }
 

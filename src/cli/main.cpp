@@ -15,8 +15,9 @@ int main(int argc, char** argv) {
       "treeline");
   app.require_subcommand(1);
   std::map<std::string, cli::Action> actions{
-      {"run", cli::add_run(app)},        {"replay", cli::add_replay(app)},   {"show", cli::add_show(app)},
-      {"judge", cli::add_judge(app)},    {"compare", cli::add_compare(app)}, {"doctor", cli::add_doctor(app)},
+      {"run", cli::add_run(app)},         {"replay", cli::add_replay(app)},
+      {"show", cli::add_show(app)},       {"judge", cli::add_judge(app)},
+      {"compare", cli::add_compare(app)}, {"doctor", cli::add_doctor(app)},
       {"history", cli::add_history(app)}, {"nightly", cli::add_nightly(app)}};
   try {
     app.parse(argc, argv);

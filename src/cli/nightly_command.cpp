@@ -97,8 +97,9 @@ Result<int> run(const NightlyChoice& choice) {
 Action add_nightly(CLI::App& app) {
   auto choice = std::make_shared<NightlyChoice>();
   CLI::App* command = app.add_subcommand(
-      "nightly", "Test many machines for hours: what failed before, then what is new. Resumes a night that was "
-                 "killed");
+      "nightly",
+      "Test many machines for hours: what failed before, then what is new. Resumes a night that was "
+      "killed");
   command->add_option("--time,-t", choice->time, "Wall time of a night: 90s, 10m, 8h")->capture_default_str();
   command->add_option("--count,-n", choice->count,
                       "Most scenarios to explore (default: as many as --time allows)");
@@ -107,7 +108,8 @@ Action add_nightly(CLI::App& app) {
   command->add_option("--results", choice->results, "Folder for nights, failures and results.db")
       ->capture_default_str();
   command->add_option("--corpus", choice->corpus, "Folder of files that are replayed first")->take_last();
-  command->add_option("--known-failures", choice->known, "List of failures that turn no night red")->take_last();
+  command->add_option("--known-failures", choice->known, "List of failures that turn no night red")
+      ->take_last();
   CLI::Option* seed =
       command->add_option("--seed", choice->seed, "Seed of a new night (default: a random one, printed)");
   command->add_flag("--fresh", choice->fresh, "Begin a new night, even if there is one to be resumed");

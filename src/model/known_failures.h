@@ -38,8 +38,8 @@ struct KnownFailure {
 };
 
 /// {"schema": 1, "failures": [{"signature": {"invariant", "controller", "mode"}, "tree": […], "machine",
-/// "kernels": {"from", "to"}, "reason"}]}; tree as in a scenario file; tree, machine, kernels, from and to may
-/// be absent. As strict as model/json.h.
+/// "kernels": {"from", "to"}, "reason"}]}; tree as in a scenario file; tree, machine, kernels, from and to
+/// may be absent. As strict as model/json.h.
 Result<std::vector<KnownFailure>> known_failures_from_json(std::string_view text);
 Result<std::vector<KnownFailure>> known_failures_from_file(const std::string& path);
 

@@ -20,8 +20,8 @@ namespace treeline {
 ///   memory/kernel died
 std::set<std::string> behaviours_of(std::string_view property, const Scenario& scenario, const Trial& trial);
 
-/// The lower end of the bucket of a margin (verdict.h): narrower the nearer to the bound. 1: it was reached or
-/// broken.
+/// The lower end of the bucket of a margin (verdict.h): narrower the nearer to the bound. 1: it was reached
+/// or broken.
 std::string_view margin_bucket(double margin);
 
 }  // namespace treeline

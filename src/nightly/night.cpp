@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <random>
 #include <set>
@@ -40,8 +41,8 @@ milliseconds left_until(Clock::time_point end) {
 /// One night, from its row in the database to its end.
 class NightRun {
  public:
-  NightRun(std::span<const NightMachine> machines, const NightOptions& options, ResultsDb& results, Night night,
-           const NightFolder& folder, Clock::time_point deadline)
+  NightRun(std::span<const NightMachine> machines, const NightOptions& options, ResultsDb& results,
+           Night night, const NightFolder& folder, Clock::time_point deadline)
       : options_(options),
         results_(results),
         nights_(results),
@@ -84,6 +85,11 @@ class NightRun {
     std::string name() const { return on.machine->name(); }
   };
 
+  /// What a visit of an arm may take at most. count 0: no end by it.
+  struct Slice {
+    milliseconds time;
+    uint64_t count;
+  };
   struct Arm {
     size_t lane;
     const Property* property;
@@ -184,7 +190,11 @@ class NightRun {
     if (broken) return tl::unexpected(*broken);
     // Cut short, it says nothing: it is made anew when the night is resumed.
     if (interrupted()) return false;
-    note_trouble(lane, replayed ? nullptr : &replayed.error());
+    lane.trouble_in_a_row = replayed ? 0 : lane.trouble_in_a_row + 1;
+    if (!replayed) {
+      tell_of(lane, replayed.error());
+      give_up_if_lost(lane, replayed.error());
+    }
     ScenarioRecord record;
     record.property = kReplayed;
     record.index = static_cast<uint64_t>(to_replay.draw);
@@ -226,16 +236,18 @@ class NightRun {
     return path;
   }
 
-  void note_trouble(Lane& lane, const Error* error) {
-    lane.trouble_in_a_row = error ? lane.trouble_in_a_row + 1 : 0;
-    if (!error) return;
-    say(fmt::format("{}: {}", lane.name(), to_string(*error)));
+  void tell_of(const Lane& lane, const Error& error) const {
+    say(fmt::format("{}: {}", lane.name(), to_string(error)));
+  }
+
+  /// A machine that gives nothing but errors is lost.
+  void give_up_if_lost(Lane& lane, const Error& last) {
     if (lane.lost || lane.trouble_in_a_row < kMostTroubleInARow) return;
     lane.lost = true;
-    LeftOut lost{lane.name(), *error};
+    LeftOut lost{lane.name(), last};
     lost.why.kind = ErrorKind::Infrastructure;
     lost.why.advice += fmt::format("{}given up after {} errors in a row", lost.why.advice.empty() ? "" : "; ",
-                                   kMostTroubleInARow);
+                                   lane.trouble_in_a_row);
     input_.left_out.push_back(std::move(lost));
   }
 
@@ -259,8 +271,10 @@ class NightRun {
     if (all.empty()) return {};
     const Clock::time_point end = end_of_exploring();
     // Four rounds of all arms fit into the night, if it is not too short for that.
-    const milliseconds slice =
-        std::clamp(left_until(end) / (4 * static_cast<int64_t>(all.size())), milliseconds(1'000), milliseconds(15'000));
+    const auto rounds = static_cast<int64_t>(4 * all.size());
+    const Slice slice{
+        std::clamp(left_until(end) / rounds, milliseconds(1'000), milliseconds(15'000)),
+        options_.count == 0 ? 0 : std::max<uint64_t>(options_.count / static_cast<uint64_t>(rounds), 1)};
     Bandit bandit(all.size());
     const auto retire_lost = [&] {
       for (size_t arm = 0; arm < all.size(); ++arm) {
@@ -271,7 +285,8 @@ class NightRun {
     while (!bandit.all_retired() && !is_over(end) && (options_.count == 0 || explored_ < options_.count)) {
       const size_t arm = bandit.choose();
       const Clock::time_point began = Clock::now();
-      const Result<int64_t> fresh = visit(lanes_[all[arm].lane], *all[arm].property, std::min(slice, left_until(end)));
+      const Result<int64_t> fresh = visit(lanes_[all[arm].lane], *all[arm].property,
+                                          {std::min(slice.time, left_until(end)), slice.count});
       if (!fresh) return tl::unexpected(fresh.error());
       bandit.note(arm, *fresh, seconds_since(began));
       retire_lost();
@@ -282,35 +297,38 @@ class NightRun {
   }
 
   /// How many behaviours were new in one slice of an arm.
-  Result<int64_t> visit(Lane& lane, const Property& property, milliseconds time) {
+  Result<int64_t> visit(Lane& lane, const Property& property, const Slice& slice) {
     const Result<uint64_t> next = nights_.next_draw(lane.run, std::string(property.name));
     if (!next) return tl::unexpected(next.error());
     SearchOptions search_options;
     search_options.properties = {&property};
     search_options.seed = lane.seed;
     search_options.first_index = *next;
-    search_options.count = options_.count == 0 ? 0 : options_.count - explored_;
-    search_options.time_budget = time;
+    search_options.count = options_.count == 0 ? 0 : std::min(slice.count, options_.count - explored_);
+    search_options.time_budget = slice.time;
     search_options.results_dir = folder_of(lane);
     search_options.confirm_runs = options_.confirm_runs;
     search_options.shrink_runs = options_.shrink_runs;
     search_options.shrink_time = shrink_time();
     search_options.known = lane.not_pursued;
     search_options.fault = lane.on.fault;
-    search_options.should_stop = [this] { return is_over(deadline_); };
+    std::atomic<bool> is_lost = false;  // should_stop is asked by other threads, too
+    search_options.should_stop = [&] { return is_lost || is_over(deadline_); };
     int64_t fresh = 0;
     search_options.on_judged = [&](const Judged& judged) -> Result<void> {
       const Result<int> added = record(lane, judged);
       if (!added) return tl::unexpected(added.error());
       fresh += *added;
+      lane.trouble_in_a_row = judged.trial ? 0 : lane.trouble_in_a_row + 1;
+      is_lost = lane.trouble_in_a_row >= kMostTroubleInARow;
       return {};
     };
     const Clock::time_point began = Clock::now();
     const Result<SearchResult> result = search(*lane.on.machine, lane.constraints, search_options);
     if (!result) return tl::unexpected(result.error());
     explored_ += result->scenarios;
-    for (const Error& error : result->errors) note_trouble(lane, &error);
-    if (result->errors.empty()) note_trouble(lane, nullptr);
+    for (const Error& error : result->errors) tell_of(lane, error);
+    if (!result->errors.empty()) give_up_if_lost(lane, result->errors.back());
     say(fmt::format("{} {}: {} scenarios, {} new behaviours, in {:.1f} s", lane.name(), property.name,
                     result->scenarios, fresh, seconds_since(began)));
     for (size_t i = 0; i < result->failures.size(); ++i) {
@@ -434,7 +452,8 @@ Result<NightSummary> run_night(std::span<const NightMachine> machines, const Nig
       if (claimed.name() == night.folder) folder = std::move(claimed);
     }
     if (options.say) {
-      options.say(fmt::format("night {} goes on: {} of {} s are left", night.folder, plan.left_s, night.budget_s));
+      options.say(
+          fmt::format("night {} goes on: {} of {} s are left", night.folder, plan.left_s, night.budget_s));
     }
   } else {
     Result<NightFolder> made = NightFolder::make(options.results, results->now());
@@ -444,12 +463,12 @@ Result<NightSummary> run_night(std::span<const NightMachine> machines, const Nig
     if (!begun) return tl::unexpected(begun.error());
     night = std::move(*begun);
     folder = std::move(*made);
-    if (options.say) options.say(fmt::format("night {}: {} s, seed {}", night.folder, night.budget_s, night.seed));
+    if (options.say)
+      options.say(fmt::format("night {}: {} s, seed {}", night.folder, night.budget_s, night.seed));
   }
   claims->folders.clear();
   if (Result<void> pointed = folder->point_latest(); !pointed) return tl::unexpected(pointed.error());
-  Result<NightSummary> summary =
-      NightRun(machines, options, *results, night, *folder, deadline).run();
+  Result<NightSummary> summary = NightRun(machines, options, *results, night, *folder, deadline).run();
   if (!summary) return summary;
   if (Result<void> retained = retain(nights, options, results->now()); !retained) {
     return tl::unexpected(retained.error());

@@ -45,10 +45,9 @@ struct NightOptions {
 
 /// Runs a night, or what is left of one that was killed: replays first, then the search of each (machine,
 /// property) in short slices, more of them where behaviours are new. Everything is in RESULTS/results.db as
-/// soon as it is known; RESULTS/nights/DATE holds the night's files and its summary.txt, RESULTS/failures each
-/// failure's file, for as long as the database names it.
-/// Errors: InvalidInput for a folder or corpus that cannot be used, Infrastructure where the results can no
-/// longer be written.
+/// soon as it is known; RESULTS/nights/DATE holds the night's files and its summary.txt, RESULTS/failures
+/// each failure's file, for as long as the database names it. Errors: InvalidInput for a folder or corpus
+/// that cannot be used, Infrastructure where the results can no longer be written.
 Result<NightSummary> run_night(std::span<const NightMachine> machines, const NightOptions& options);
 
 }  // namespace treeline

@@ -55,7 +55,7 @@ Result<NightFolder> NightFolder::make(const std::string& results, int64_t now) {
   constexpr int kMost = 1000;
   for (int i = 1; i < kMost; ++i) {
     const std::string name = i == 1 ? dated(now) : fmt::format("{}-{}", dated(now), i);
-    const std::string path = nights + "/" + name;
+    const std::string path = fmt::format("{}/{}", nights, name);
     // A folder that is there is never empty: it holds its lock.
     if (std::rename(aside.c_str(), path.c_str()) == 0) return NightFolder(nights, name, std::move(**lock));
     if (errno != EEXIST && errno != ENOTEMPTY) {
@@ -68,7 +68,8 @@ Result<NightFolder> NightFolder::make(const std::string& results, int64_t now) {
 
 Result<std::optional<NightFolder>> NightFolder::claim(const std::string& results, const std::string& name) {
   const std::string nights = nights_of(results);
-  if (Result<void> made = make_results_folder(nights + "/" + name); !made) return tl::unexpected(made.error());
+  if (Result<void> made = make_results_folder(nights + "/" + name); !made)
+    return tl::unexpected(made.error());
   Result<std::optional<Fd>> lock = lock_in(nights + "/" + name, O_CREAT);
   if (!lock) return tl::unexpected(lock.error());
   if (!*lock) return std::optional<NightFolder>();
@@ -90,7 +91,8 @@ Result<void> NightFolder::point_latest() const {
 Result<void> sweep_nights(const std::string& results, Nights& nights) {
   const std::string folder = nights_of(results);
   sweep_folder(folder);
-  // Claimed first and looked up then: a night that was begun meanwhile is in the table, or is not claimed here.
+  // Claimed first and looked up then: a night that was begun meanwhile is in the table, or is not claimed
+  // here.
   std::vector<std::pair<fs::path, Fd>> unclaimed;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
@@ -118,10 +120,11 @@ Result<void> sweep_nights(const std::string& results, Nights& nights) {
 std::string folder_name_of(const std::string& machine, const std::string& fault) {
   std::string name = fault.empty() ? machine : machine + "-" + fault;
   const auto is_plain = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; };
-  const bool tells_apart = std::all_of(name.begin(), name.end(),
-                                       [&](unsigned char c) { return is_plain(c) || c == '/'; });
+  const bool tells_apart =
+      std::all_of(name.begin(), name.end(), [&](unsigned char c) { return is_plain(c) || c == '/'; });
   const uint64_t hash = hash_of(name);
-  std::replace_if(name.begin(), name.end(), [&](unsigned char c) { return !is_plain(c); }, '-');
+  std::replace_if(
+      name.begin(), name.end(), [&](unsigned char c) { return !is_plain(c); }, '-');
   return tells_apart ? name : fmt::format("{}-{:08x}", name, hash & 0xFFFFFFFF);
 }
 

@@ -30,7 +30,8 @@ std::vector<Night> to_remove(const std::vector<Night>& nights, const Retention& 
   for (const Night& night : nights) {
     if (night.ended_at && !night.removed) ended.push_back(night);
   }
-  std::sort(ended.begin(), ended.end(), [](const Night& one, const Night& other) { return one.id > other.id; });
+  std::sort(ended.begin(), ended.end(),
+            [](const Night& one, const Night& other) { return one.id > other.id; });
   std::vector<Night> removed;
   for (size_t i = 0; i < ended.size(); ++i) {
     const bool is_one_too_many = retention.keep > 0 && static_cast<int64_t>(i) >= retention.keep;

@@ -15,8 +15,8 @@ struct Abandoned {
   int64_t left_s = 0;           ///< So many seconds of it.
   std::vector<Night> close;
 };
-/// The latest one is resumed if some of its budget, which runs on while nobody is there, is left; `fresh`: none
-/// is. `now`: seconds since 1970.
+/// The latest one is resumed if some of its budget, which runs on while nobody is there, is left; `fresh`:
+/// none is. `now`: seconds since 1970.
 Abandoned plan_for(const std::vector<Night>& abandoned, int64_t now, bool fresh);
 
 /// How many nights are kept, and for how long. 0: no end by it.

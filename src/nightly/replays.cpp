@@ -101,7 +101,8 @@ class Replay {
   void shrink(Counterexample& failure, const Trial& trial) {
     ShrinkLoop loop(
         machine_, *failure.signature, failure.original_rate, options_.shrink,
-        [this](const Scenario& candidate, int lane) { return may_run(candidate, lane); }, [](const Error&) {});
+        [this](const Scenario& candidate, int lane) { return may_run(candidate, lane); },
+        [](const Error&) {});
     ShrinkLoop::Outcome outcome =
         loop.run(failure.scenario, withstands_noise(failure.scenario, trial, *failure.signature));
     failure.original = failure.scenario;

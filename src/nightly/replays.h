@@ -21,8 +21,8 @@ struct ReplayCase {
   int64_t draw = 0;  ///< replay_draw()
 };
 
-/// What earlier searches found, last seen first, then the files of the corpus folder ("": none) by name; nothing
-/// twice. InvalidInput for a folder or file that cannot be read.
+/// What earlier searches found, last seen first, then the files of the corpus folder ("": none) by name;
+/// nothing twice. InvalidInput for a folder or file that cannot be read.
 Result<std::vector<ReplayCase>> replay_cases(const std::string& corpus,
                                              const std::vector<EarlierFailure>& earlier);
 

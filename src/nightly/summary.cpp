@@ -37,10 +37,10 @@ JudgedFailure judged(NightFailure failure, const SummaryInput& input) {
     result.standing = Standing::Known;
   }
   const auto options = input.replay_options.find(failure.machine);
-  result.replay_command = fmt::format(
-      "treeline replay {} --machine {}{}{}", quoted(failure.file), quoted(failure.machine),
-      failure.fault.empty() ? "" : " --fault " + quoted(failure.fault),
-      options == input.replay_options.end() ? "" : options->second);
+  result.replay_command =
+      fmt::format("treeline replay {} --machine {}{}{}", quoted(failure.file), quoted(failure.machine),
+                  failure.fault.empty() ? "" : " --fault " + quoted(failure.fault),
+                  options == input.replay_options.end() ? "" : options->second);
   result.failure = std::move(failure);
   return result;
 }
@@ -51,8 +51,8 @@ Result<void> look_for_listed(ResultsDb& results, const std::vector<KnownFailure>
   for (const KnownFailure& entry : known) {
     for (const NightRunCounts& run : summary.runs) {
       if (!entry.concerns(run.machine, run.release, run.mode)) continue;
-      const bool was_kept = std::any_of(
-          summary.failures.begin(), summary.failures.end(), [&](const JudgedFailure& seen) {
+      const bool was_kept =
+          std::any_of(summary.failures.begin(), summary.failures.end(), [&](const JudgedFailure& seen) {
             return seen.failure.machine == run.machine && !seen.failure.flaky &&
                    entry.is(seen.failure.signature, seen.failure.example.tree);
           });
@@ -67,9 +67,10 @@ Result<void> look_for_listed(ResultsDb& results, const std::vector<KnownFailure>
         summary.stopped.push_back(
             {title, run.machine, fmt::format("could not be judged; listed because: {}", entry.reason)});
       } else {
-        summary.stopped.push_back({title, run.machine,
-                                   fmt::format("did not fail, and its invariant held {} times; listed because: {}",
-                                               counts->held, entry.reason)});
+        summary.stopped.push_back(
+            {title, run.machine,
+             fmt::format("did not fail, and its invariant held {} times; listed because: {}", counts->held,
+                         entry.reason)});
       }
     }
   }
@@ -139,12 +140,13 @@ std::string section(const char* title, const std::vector<std::string>& lines) {
 std::string table(const std::vector<NightRunCounts>& runs) {
   size_t width = 8;
   for (const NightRunCounts& run : runs) width = std::max(width, run.machine.size() + 2);
-  std::string text = fmt::format("{:<{}}{:>9}{:>10}{:>8}{:>10}{:>14}{:>8}{:>16}\n", "machine", width, "replayed",
-                                 "explored", "held", "violated", "inconclusive", "errors", "new behaviours");
+  std::string text =
+      fmt::format("{:<{}}{:>9}{:>10}{:>8}{:>10}{:>14}{:>8}{:>16}\n", "machine", width, "replayed", "explored",
+                  "held", "violated", "inconclusive", "errors", "new behaviours");
   for (const NightRunCounts& run : runs) {
-    text += fmt::format("{:<{}}{:>9}{:>10}{:>8}{:>10}{:>14}{:>8}{:>16}\n", run.machine, width, run.replayed,
-                        run.explored, run.held, run.violated, run.inconclusive, run.errors,
-                        run.new_behaviours);
+    text +=
+        fmt::format("{:<{}}{:>9}{:>10}{:>8}{:>10}{:>14}{:>8}{:>16}\n", run.machine, width, run.replayed,
+                    run.explored, run.held, run.violated, run.inconclusive, run.errors, run.new_behaviours);
   }
   return text + "\n";
 }
@@ -155,10 +157,9 @@ std::string verdict_line(const NightSummary& summary) {
                          [&](const JudgedFailure& failure) { return failure.standing == standing; });
   };
   const auto fresh = count(Standing::New);
-  std::string text = fmt::format("{} new failure{}, {} known, {} listed, {} flaky", fresh, fresh == 1 ? "" : "s",
-                                 count(Standing::Known),
-                                 count(Standing::Listed) + static_cast<int64_t>(summary.listed_and_seen.size()),
-                                 count(Standing::Flaky));
+  std::string text = fmt::format(
+      "{} new failure{}, {} known, {} listed, {} flaky", fresh, fresh == 1 ? "" : "s", count(Standing::Known),
+      count(Standing::Listed) + static_cast<int64_t>(summary.listed_and_seen.size()), count(Standing::Flaky));
   if (summary.running) return text + "; the night is not at its end\n";
   return text + fmt::format("; exit code {}\n", exit_code_of(summary));
 }

@@ -42,7 +42,7 @@ struct Quiet {
 /// What a night found; the figures are the database's.
 struct NightSummary {
   Night night;
-  std::string path;  ///< Of the night's folder.
+  std::string path;      ///< Of the night's folder.
   bool running = false;  ///< Not at its end: killed or interrupted, if nobody is there.
   std::vector<NightRunCounts> runs;
   std::vector<JudgedFailure> failures;
@@ -62,8 +62,8 @@ struct SummaryInput {
 };
 Result<NightSummary> summarize(ResultsDb& results, const Night& night, const SummaryInput& input);
 
-/// 1 for a new failure, else 99 where a machine was lost or nothing but trouble came, 77 where nothing could be
-/// tested, 3 where nothing was conclusive, 0.
+/// 1 for a new failure, else 99 where a machine was lost or nothing but trouble came, 77 where nothing could
+/// be tested, 3 where nothing was conclusive, 0.
 int exit_code_of(const NightSummary& summary);
 
 std::string to_text(const NightSummary& summary);

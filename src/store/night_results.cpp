@@ -84,7 +84,8 @@ Result<std::vector<NightFailure>> night_failures(ResultsDb& results, const Night
       return;
     }
     failures.push_back({row.text(0), row.text(1), signature_from(row, 2), row.text(5), row.number(6) != 0,
-                        std::move(*example), row.text(8), row.number(9), row.number(10), time_from(row, 11), row.number(12) != 0});
+                        std::move(*example), row.text(8), row.number(9), row.number(10), time_from(row, 11),
+                        row.number(12) != 0});
   });
   if (!all) return tl::unexpected(all.error());
   if (!good) return tl::unexpected(good.error());
@@ -108,7 +109,8 @@ Result<std::vector<EarlierFailure>> failures_before(ResultsDb& results, const Ni
 
 Result<std::optional<Status>> replay_status(ResultsDb& results, int64_t run, int64_t draw) {
   Result<Statement> row = results.database().prepare(
-      "SELECT s.status FROM scenarios s JOIN properties p ON p.id = s.property WHERE s.run = ? AND p.name = ? "
+      "SELECT s.status FROM scenarios s JOIN properties p ON p.id = s.property WHERE s.run = ? AND p.name = "
+      "? "
       "AND s.draw = ?");
   if (!row) return tl::unexpected(row.error());
   const Result<bool> found = row->bind(run).bind(kReplayed).bind(draw).step();

@@ -101,7 +101,8 @@ Result<uint64_t> Nights::next_draw(int64_t run, const std::string& property) {
 
 Result<bool> Nights::was_replayed(int64_t run, int64_t draw) {
   Result<Statement> found = results_.database().prepare(
-      "SELECT s.id FROM scenarios s JOIN properties p ON p.id = s.property WHERE s.run = ? AND p.name = ? AND "
+      "SELECT s.id FROM scenarios s JOIN properties p ON p.id = s.property WHERE s.run = ? AND p.name = ? "
+      "AND "
       "s.draw = ?");
   if (!found) return tl::unexpected(found.error());
   found->bind(run).bind(kReplayed).bind(draw);
