@@ -7,6 +7,7 @@
 
 #include "generators/scenario_gen.h"
 #include "generators/shrink.h"
+#include "model/hash.h"
 
 namespace treeline {
 
@@ -111,13 +112,6 @@ int size_of_index(uint64_t index) {
   constexpr uint64_t kLeast = 4;
   const uint64_t grown = std::min(index % kCycle, kGrowth);
   return static_cast<int>(kLeast + grown * (rc::kNominalSize - kLeast) / kGrowth);
-}
-
-/// FNV-1a: a hash that is the same on every machine.
-uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
 }
 
 std::string why_missing(Knob knob, const MachineFacts& machine) {

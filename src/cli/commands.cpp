@@ -40,6 +40,18 @@ Result<std::chrono::milliseconds> parse_time(const std::string& text) {
   return std::chrono::milliseconds(static_cast<int64_t>(number * known->second * 1'000));
 }
 
+Result<std::vector<const Property*>> find_properties(const std::vector<std::string>& names) {
+  std::vector<const Property*> found;
+  for (const std::string& name : names) {
+    found.push_back(find_property(name));
+    if (found.back()) continue;
+    std::string known;
+    for (const Property& property : properties()) known += fmt::format(" {}", property.name);
+    return fail(ErrorKind::InvalidInput, "find the property", name, 0, "the known ones are" + known);
+  }
+  return found;
+}
+
 Result<Ends> ends_of(uint64_t count, const std::string& time) {
   constexpr uint64_t kUsualCount = 100;
   if (time.empty()) return Ends{count > 0 ? count : kUsualCount, {}};

@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "generators/property.h"
 #include "lab/lab_machine.h"
 #include "machine/host_machine.h"
 
@@ -23,12 +25,16 @@ Action add_doctor(CLI::App& app);
 Action add_history(CLI::App& app);
 Action add_report(CLI::App& app);
 Action add_compare(CLI::App& app);
+Action add_nightly(CLI::App& app);
 
 /// One line on stderr; its exit code.
 int report_error(const Error& error);
 
 /// "90", "90s", "2m", "1h", "7d".
 Result<std::chrono::milliseconds> parse_time(const std::string& text);
+
+/// InvalidInput, with the known names, if there is none of one of the names.
+Result<std::vector<const Property*>> find_properties(const std::vector<std::string>& names);
 
 /// When drawing ends, as --count and --time say; 0: no end by it.
 struct Ends {
@@ -57,6 +63,8 @@ struct MachineChoice {
 /// --machine and what goes with it, for the commands that run something. `unnamed`: which one it is without
 /// --machine.
 void add_machine_options(CLI::App& command, MachineChoice& choice, const std::string& unnamed);
+/// Those of them that are the same for all machines of a kind: where the host and the lab keep their files.
+void add_folder_options(CLI::App& command, MachineChoice& choice);
 /// What `treeline replay` needs besides the machine's name, which is in the file; "" for most.
 std::string replay_options(const MachineChoice& choice);
 Result<std::unique_ptr<Machine>> open_machine(const MachineChoice& choice);

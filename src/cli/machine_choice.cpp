@@ -12,6 +12,8 @@ namespace {
 
 /// Where the host cannot serve.
 constexpr const char* kUsualLab = "Lab/debian-6.12/v2";
+/// A group of options in --help.
+constexpr const char* kLab = "The lab";
 
 Result<std::optional<PlantedFault>> fault_of(const MachineChoice& choice) {
   if (choice.fault.empty()) return std::nullopt;
@@ -39,13 +41,7 @@ std::string replay_options(const MachineChoice& choice) {
   return text;
 }
 
-void add_machine_options(CLI::App& command, MachineChoice& choice, const std::string& unnamed) {
-  command.add_option(
-      "--machine,-m", choice.name,
-      fmt::format("Host, or {}; KERNEL is debian-6.1 or debian-6.12, MODE v1, v2 or hybrid (default: "
-                  "{})",
-                  kLabNameForm, unnamed));
-  command.add_option("--fault", choice.fault, "Play a planted fault: shows that the suite can fail");
+void add_folder_options(CLI::App& command, MachineChoice& choice) {
   constexpr const char* kHost = "This machine's kernel";
   command
       .add_option("--cgroup-root", choice.host.cgroup_root,
@@ -54,7 +50,20 @@ void add_machine_options(CLI::App& command, MachineChoice& choice, const std::st
   command.add_option("--scratch", choice.host.scratch_dir, "Folder for the I/O workers' files")
       ->capture_default_str()
       ->group(kHost);
-  constexpr const char* kLab = "The lab";
+  command
+      .add_option("--cache", choice.lab.cache,
+                  "Folder for kernels and snapshots (default " + default_cache_folder() + ")")
+      ->group(kLab);
+}
+
+void add_machine_options(CLI::App& command, MachineChoice& choice, const std::string& unnamed) {
+  command.add_option(
+      "--machine,-m", choice.name,
+      fmt::format("Host, or {}; KERNEL is debian-6.1 or debian-6.12, MODE v1, v2 or hybrid (default: "
+                  "{})",
+                  kLabNameForm, unnamed));
+  command.add_option("--fault", choice.fault, "Play a planted fault: shows that the suite can fail");
+  add_folder_options(command, choice);
   command.add_option("--kernel", choice.lab.kernel_path, "A bzImage or vmlinux of your own")->group(kLab);
   command.add_option("--modules", choice.lab.modules, "Folder that holds its modules")->group(kLab);
   command.add_option("--cmdline", choice.cmdline, "More words for the kernel's command line")->group(kLab);
@@ -66,10 +75,6 @@ void add_machine_options(CLI::App& command, MachineChoice& choice, const std::st
       ->group(kLab);
   command.add_option("--swap-mib", choice.swap_mib, "Swap of the guest (zram)")
       ->check(CLI::Range(1, 1 << 16))
-      ->group(kLab);
-  command
-      .add_option("--cache", choice.lab.cache,
-                  "Folder for kernels and snapshots (default " + default_cache_folder() + ")")
       ->group(kLab);
 }
 

@@ -18,7 +18,8 @@ int main(int argc, char** argv) {
       {"run", cli::add_run(app)},         {"replay", cli::add_replay(app)},
       {"show", cli::add_show(app)},       {"judge", cli::add_judge(app)},
       {"compare", cli::add_compare(app)}, {"doctor", cli::add_doctor(app)},
-      {"history", cli::add_history(app)}, {"report", cli::add_report(app)}};
+      {"history", cli::add_history(app)}, {"report", cli::add_report(app)},
+      {"nightly", cli::add_nightly(app)}};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

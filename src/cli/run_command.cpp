@@ -34,12 +34,10 @@ struct RunChoice {
   int max_failures = 1;
 };
 
-Result<std::vector<const Property*>> choose_properties(const std::vector<std::string>& names,
+/// `chosen`, or, if that is empty, all that the machine can test.
+Result<std::vector<const Property*>> choose_properties(std::vector<const Property*> chosen,
                                                        const MachineFacts& machine) {
-  std::vector<const Property*> chosen;
-  chosen.reserve(names.size());
-  for (const std::string& name : names) chosen.push_back(find_property(name));
-  if (names.empty()) {
+  if (chosen.empty()) {
     for (const Property& property : properties()) {
       if (const auto why = why_untestable(property, machine)) {
         fmt::print(stderr, "treeline: {} is left out: {}\n", property.name, *why);
@@ -58,16 +56,6 @@ Result<std::vector<const Property*>> choose_properties(const std::vector<std::st
                 "no property can be tested; see treeline doctor");
   }
   return chosen;
-}
-
-Result<void> check_names(const RunChoice& choice) {
-  for (const std::string& name : choice.properties) {
-    if (find_property(name)) continue;
-    std::string known;
-    for (const Property& property : properties()) known += fmt::format(" {}", property.name);
-    return fail(ErrorKind::InvalidInput, "find the property", name, 0, "the known ones are" + known);
-  }
-  return {};
 }
 
 Result<Constraints> constraints_of(const RunChoice& choice, const MachineFacts& machine) {
@@ -101,7 +89,8 @@ int exit_code_for(const SearchResult& result) {
 }
 
 Result<int> run(const RunChoice& choice) {
-  if (Result<void> known = check_names(choice); !known) return tl::unexpected(known.error());
+  const auto named = find_properties(choice.properties);
+  if (!named) return tl::unexpected(named.error());
   SearchOptions options;
   const auto ends = ends_of(choice.count, choice.time);
   if (!ends) return tl::unexpected(ends.error());
@@ -111,7 +100,7 @@ Result<int> run(const RunChoice& choice) {
   if (!shrink_time) return tl::unexpected(shrink_time.error());
   Result<std::unique_ptr<Machine>> machine = open_machine_or_lab(choice.machine);
   if (!machine) return tl::unexpected(machine.error());
-  const auto chosen = choose_properties(choice.properties, (*machine)->facts());
+  const auto chosen = choose_properties(*named, (*machine)->facts());
   if (!chosen) return tl::unexpected(chosen.error());
   const auto constraints = constraints_of(choice, (*machine)->facts());
   if (!constraints) return tl::unexpected(constraints.error());

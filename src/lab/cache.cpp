@@ -71,12 +71,6 @@ Result<void> CacheEntry::keep() {
   return {};
 }
 
-uint64_t hash_of(std::string_view bytes, uint64_t start) {
-  uint64_t hash = start;
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
-}
-
 Result<void> write_new_file(const std::string& path, std::string_view contents) {
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) return failed("make the file", path, errno);

@@ -40,9 +40,6 @@ class CacheEntry {
   std::string final_path_;
 };
 
-/// FNV-1a, 64 bits: tells contents apart; no protection against intent.
-uint64_t hash_of(std::string_view bytes, uint64_t start = 14695981039346656037ULL);
-
 /// Writes a whole new file. Its errors say that the cache is full, where it is.
 Result<void> write_new_file(const std::string& path, std::string_view contents);
 

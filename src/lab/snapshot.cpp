@@ -9,6 +9,7 @@
 #include "lab/cache.h"
 #include "lab/initramfs.h"
 #include "lab/snapshot_files.h"
+#include "model/hash.h"
 #include "model/json.h"
 
 namespace treeline {

@@ -9,6 +9,7 @@
 
 #include "cgroup/fd.h"
 #include "cgroup/run_group.h"
+#include "model/hash.h"
 #include "model/json.h"
 
 namespace treeline {
@@ -31,13 +32,6 @@ int write_whole(const Fd& fd, std::string_view text) {
 
 std::string in_flight_name(int lane) {
   return lane == 0 ? "/in-flight.json" : fmt::format("/in-flight-{}.json", lane);
-}
-
-/// FNV-1a: names need only differ.
-uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 0xCBF29CE484222325ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
-  return hash;
 }
 
 }  // namespace

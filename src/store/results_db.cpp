@@ -37,7 +37,8 @@ CREATE TABLE runs (
 CREATE TABLE properties (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE invariants (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 -- A scenario that was run: (property, the run's seed, draw) draws it again. status: 0 not applicable, 1 held,
--- 2 inconclusive, 3 violated; NULL: infrastructure trouble.
+-- 2 inconclusive, 3 violated; NULL: infrastructure trouble. Of the property "corpus", what was replayed first
+-- in a nightly, draw is a hash of the scenario (replay_draw() in store/nights.h).
 CREATE TABLE scenarios (
   id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, property INTEGER NOT NULL REFERENCES properties,
   draw INTEGER NOT NULL, seconds REAL NOT NULL, status INTEGER, UNIQUE (run, property, draw));

@@ -28,10 +28,13 @@ class FakeMachine : public Machine {
   /// Gets the scenario, a quiet observation to spoil, and the number of this run (from 0).
   using Behaviour = std::function<Result<Observation>(const Scenario&, Observation, uint64_t run)>;
 
-  explicit FakeMachine(Behaviour behaviour, bool deterministic = true)
-      : behaviour_(std::move(behaviour)), deterministic_(deterministic), facts_(fake_facts()) {}
+  explicit FakeMachine(Behaviour behaviour, bool deterministic = true, std::string name = "Fake")
+      : behaviour_(std::move(behaviour)),
+        deterministic_(deterministic),
+        facts_(fake_facts()),
+        name_(std::move(name)) {}
 
-  std::string name() const override { return "Fake"; }
+  std::string name() const override { return name_; }
   const MachineFacts& facts() const override { return facts_; }
   bool deterministic() const override { return deterministic_; }
   Result<Observation> run(const Scenario& scenario) override;
@@ -44,6 +47,7 @@ class FakeMachine : public Machine {
   Behaviour behaviour_;
   bool deterministic_;
   MachineFacts facts_;
+  std::string name_;
   std::vector<Scenario> asked_;
 };
 

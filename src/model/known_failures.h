@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/error.h"
+#include "model/tree.h"
+#include "model/verdict.h"
+
+namespace treeline {
+
+/// Kernel releases from one to another, both included, each as far as it is written: "6.1" takes in all of
+/// 6.1.x. Absent: no end on that side.
+struct KernelRange {
+  std::optional<std::string> from;
+  std::optional<std::string> to;
+  bool operator==(const KernelRange&) const = default;
+
+  /// By the release's leading numbers: "6.12.117+deb12-cloud-amd64" is 6, 12, 117.
+  bool holds(std::string_view release) const;
+};
+
+/// A failure that is accepted for a stated reason: it turns no nightly red.
+struct KnownFailure {
+  Signature signature;
+  std::optional<Tree> tree;            ///< Only failures with this minimal tree; absent: with any.
+  std::optional<std::string> machine;  ///< Only on this one (Machine::name()); absent: on any.
+  std::optional<KernelRange> kernels;
+  std::string reason;
+  bool operator==(const KnownFailure&) const = default;
+
+  /// Whether it could be seen on a machine that runs this release in this mode.
+  bool concerns(const std::string& on, const std::string& release, const std::string& mode) const;
+  /// Whether it is this failure, on a machine that it concerns.
+  bool is(const Signature& failed, const Tree& minimal) const;
+};
+
+/// {"schema": 1, "failures": [{"signature": {"invariant", "controller", "mode"}, "tree": […], "machine",
+/// "kernels": {"from", "to"}, "reason"}]}; tree as in a scenario file; tree, machine, kernels, from and to
+/// may be absent. As strict as model/json.h.
+Result<std::vector<KnownFailure>> known_failures_from_json(std::string_view text);
+Result<std::vector<KnownFailure>> known_failures_from_file(const std::string& path);
+
+}  // namespace treeline
