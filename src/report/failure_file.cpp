@@ -8,14 +8,14 @@ namespace treeline {
 
 namespace fs = std::filesystem;
 
-std::string file_of(const KnownFailure& known, const std::string& folder) {
+std::string file_of(const StoredFailure& known, const std::string& folder) {
   std::error_code error;
   if (known.file.empty() || fs::exists(known.file, error)) return known.file;
   std::string moved = fs::path(folder) / "failures" / fs::path(known.file).filename();
   return fs::exists(moved, error) ? moved : known.file;
 }
 
-LoadedFailure load_failure(const KnownFailure& known, const std::string& folder) {
+LoadedFailure load_failure(const StoredFailure& known, const std::string& folder) {
   LoadedFailure loaded;
   loaded.file = file_of(known, folder);
   Result<Counterexample> read = counterexample_from_file(loaded.file);

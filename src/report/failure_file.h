@@ -16,9 +16,9 @@ struct LoadedFailure {
 
 /// The database names files as they were called when they were written, so perhaps from another working
 /// directory: then `folder`/failures is where they are.
-LoadedFailure load_failure(const KnownFailure& known, const std::string& folder);
+LoadedFailure load_failure(const StoredFailure& known, const std::string& folder);
 
 /// Where to find the file, without reading it.
-std::string file_of(const KnownFailure& known, const std::string& folder);
+std::string file_of(const StoredFailure& known, const std::string& folder);
 
 }  // namespace treeline

@@ -177,7 +177,7 @@ class Reading {
   }
 
   Result<void> read_failures() {
-    Result<std::vector<KnownFailure>> failures = known_failures(results_);
+    Result<std::vector<StoredFailure>> failures = stored_failures(results_);
     if (!failures) return tl::unexpected(failures.error());
     data_.failures = std::move(*failures);
     std::stable_sort(data_.failures.begin(), data_.failures.end(), [](const auto& a, const auto& b) {

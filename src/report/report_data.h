@@ -78,7 +78,7 @@ struct ReportData {
   std::vector<Subject> subjects;
   std::vector<PropertyCount> counts;     ///< By subject, then by property.
   std::vector<InvariantRow> invariants;  ///< By name, then by subject.
-  std::vector<KnownFailure> failures;    ///< Flaky ones last; the last seen first.
+  std::vector<StoredFailure> failures;   ///< Flaky ones last; the last seen first.
   std::vector<Sighting> sightings;
 
   PropertyCount totals() const;

@@ -173,7 +173,7 @@ Json details(const LoadedFailure& loaded) {
 Json failures(const ReportData& data, const std::string& folder) {
   Json list = Json::array();
   size_t bytes = 0;
-  for (const KnownFailure& known : data.failures) {
+  for (const StoredFailure& known : data.failures) {
     const std::string file = file_of(known, folder);
     Json failure{{"id", known.id},
                  {"title", title_of(known)},

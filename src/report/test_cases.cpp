@@ -11,7 +11,7 @@ namespace treeline {
 
 namespace {
 
-bool is_seen_in(const ReportData& data, const KnownFailure& failure, const PropertyCount& count) {
+bool is_seen_in(const ReportData& data, const StoredFailure& failure, const PropertyCount& count) {
   return std::any_of(data.sightings.begin(), data.sightings.end(), [&](const Sighting& sighting) {
     return sighting.failure == failure.id && sighting.subject == count.subject &&
            sighting.property == count.property;
@@ -22,7 +22,7 @@ TestCase test_case(const ReportData& data, const std::string& folder, const Prop
   TestCase result;
   result.count = count;
   int64_t flaky = 0;
-  for (const KnownFailure& failure : data.failures) {
+  for (const StoredFailure& failure : data.failures) {
     if (!is_seen_in(data, failure, count)) continue;
     if (failure.flaky) {
       ++flaky;

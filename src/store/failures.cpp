@@ -4,7 +4,7 @@
 
 namespace treeline {
 
-Result<std::vector<KnownFailure>> known_failures(ResultsDb& results) {
+Result<std::vector<StoredFailure>> stored_failures(ResultsDb& results) {
   Result<Statement> rows = results.database().prepare(R"(
     SELECT f.id, f.invariant, f.controller, f.mode, f.fault, f.flaky, f.example, min(s.seen_at), max(s.seen_at),
            count(*), sum(s.violated), sum(s.runs),
@@ -15,12 +15,12 @@ Result<std::vector<KnownFailure>> known_failures(ResultsDb& results) {
            (SELECT x.file FROM sightings x WHERE x.failure = f.id ORDER BY x.id DESC LIMIT 1)
     FROM failures f JOIN sightings s ON s.failure = f.id GROUP BY f.id ORDER BY min(s.seen_at), f.id)");
   if (!rows) return tl::unexpected(rows.error());
-  std::vector<KnownFailure> found;
+  std::vector<StoredFailure> found;
   while (true) {
     const Result<bool> row = rows->step();
     if (!row) return tl::unexpected(row.error());
     if (!*row) return found;
-    KnownFailure entry;
+    StoredFailure entry;
     entry.id = rows->number(0);
     entry.invariant = rows->text(1);
     entry.controller = rows->text(2);
@@ -39,7 +39,7 @@ Result<std::vector<KnownFailure>> known_failures(ResultsDb& results) {
   }
 }
 
-std::string title_of(const KnownFailure& failure) {
+std::string title_of(const StoredFailure& failure) {
   std::string title = fmt::format("{} ({}, {})", failure.invariant, failure.controller, failure.mode);
   if (!failure.fault.empty()) title += fmt::format(", with the planted fault {}", failure.fault);
   return title;

@@ -8,7 +8,7 @@
 namespace treeline {
 
 /// A failure with all its sightings.
-struct KnownFailure {
+struct StoredFailure {
   int64_t id = 0;
   std::string invariant, controller, mode, fault;
   bool flaky = false;
@@ -20,9 +20,9 @@ struct KnownFailure {
 };
 
 /// By first sighting.
-Result<std::vector<KnownFailure>> known_failures(ResultsDb& results);
+Result<std::vector<StoredFailure>> stored_failures(ResultsDb& results);
 
 /// "memory.max (memory, v2), with the planted fault memory-ancestor-unset"
-std::string title_of(const KnownFailure& failure);
+std::string title_of(const StoredFailure& failure);
 
 }  // namespace treeline

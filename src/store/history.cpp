@@ -20,7 +20,7 @@ std::string indented(const std::string& text) {
   return result;
 }
 
-std::string text_of(const KnownFailure& entry) {
+std::string text_of(const StoredFailure& entry) {
   std::string text = fmt::format(
       "  {}\n    first seen {}, last seen {}, {} time{}; its minimum fails in {} of {} runs\n    on {}\n",
       title_of(entry), time_text(entry.first_seen), time_text(entry.last_seen), entry.times,
@@ -69,7 +69,7 @@ Result<int64_t> time_from_text(const std::string& text) {
 Result<std::string> history(ResultsDb& results, int64_t since) {
   Result<std::string> head = totals(results, since);
   if (!head) return head;
-  const Result<std::vector<KnownFailure>> all = known_failures(results);
+  const Result<std::vector<StoredFailure>> all = stored_failures(results);
   if (!all) return tl::unexpected(all.error());
   struct Group {
     const char* title;
@@ -77,7 +77,7 @@ Result<std::string> history(ResultsDb& results, int64_t since) {
   };
   Group fresh{"new", ""}, again{"known before, and seen again", ""},
       gone{"known before, and not seen since", ""}, flaky{"flaky: seen, and not again when confirmed", ""};
-  for (const KnownFailure& entry : *all) {
+  for (const StoredFailure& entry : *all) {
     Group* group = &again;
     if (entry.first_seen >= since) group = &fresh;
     if (entry.last_seen < since) group = &gone;
