@@ -53,7 +53,7 @@ Scenario small_scenario() {
 TEST(Command, HelpNamesEverySubcommand) {
   const Ended ended = treeline_command("--help");
   EXPECT_EQ(ended.code(), 0);
-  for (const char* name : {"run", "replay", "show", "doctor", "history"})
+  for (const char* name : {"run", "replay", "show", "doctor", "history", "nightly"})
     EXPECT_THAT(ended.said, HasSubstr(name));
 }
 
@@ -198,6 +198,26 @@ TEST(DoctorCommand, DocumentsEveryKnob) {
   for (const KnobInfo& info : knob_table()) {
     EXPECT_THAT(ended.said, HasSubstr(std::string(info.name)));
     EXPECT_THAT(ended.said, HasSubstr(std::string(info.summary)));
+  }
+}
+
+TEST(NightlyCommand, RefusesWhatIsWrongBeforeAnyMachineIsOpened) {
+  const TemporaryFile list(R"({"schema":1,"failures":[{"reason":"x"}]})");
+  struct Bad {
+    std::string arguments;
+    const char* says;
+  };
+  for (const Bad& bad : {Bad{"--property no_such_property", "cpu_bandwidth"},
+                         {"--time soon", "write it like"},
+                         {"--machine Lab/nowhere", "Lab/nowhere"},
+                         {"--machine Host --machine Host", "once"},
+                         {"--machine Host --fault no-such-fault", "no-such-fault"},
+                         {"--machine Host --fault pids-off-by-one@Lab/debian-6.1/v2", "--machine"},
+                         {"--known-failures " + list.path(), "/failures/0/signature"},
+                         {"--known-failures /no/such/list.json", "/no/such/list.json"}}) {
+    const Ended ended = treeline_command("nightly --results /no/such/folder " + bad.arguments);
+    EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << bad.arguments << ": " << ended.said;
+    EXPECT_THAT(ended.said, HasSubstr(bad.says)) << bad.arguments;
   }
 }
 

@@ -113,7 +113,6 @@ TEST_F(LabNightly, KilledItGoesOnWhereItStopped) {
     ASSERT_EQ(::waitpid(pid, &status, 0), pid);
   }
   EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
-  const std::string told = ask("SELECT count(*) FROM scenarios");
   std::string command;
   for (size_t i = 1; i < words.size(); ++i) command += words[i] + " ";
   const Ended resumed = treeline_command(command);
@@ -122,7 +121,6 @@ TEST_F(LabNightly, KilledItGoesOnWhereItStopped) {
     EXPECT_THAT(resumed.said, HasSubstr("goes on"));
     EXPECT_EQ(ask("SELECT count(*) || ' ' || count(ended_at) FROM nights"), "1 1");
     EXPECT_EQ(ask("SELECT count(*) || ' ' || max(draw) FROM scenarios"), "12 11");
-    EXPECT_NE(told, "12");
   }
 }
 
