@@ -37,11 +37,25 @@ std::map<int, CpuNoise> read_proc_stat() {
   return result;
 }
 
-void pin_to(int cpu) {
+/// A thread that is pinned and, if asked for, SCHED_FIFO from its first instruction on: one that still had to
+/// ask for it would wait among the workers, on a full CPU for the whole window. 0 or an errno.
+int start_on(int cpu, bool is_realtime, pthread_t& thread, void* (*body)(void*), void* argument) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
-  ::sched_setaffinity(0, sizeof set, &set);
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setaffinity_np(&attributes, sizeof set, &set);
+  if (is_realtime) {
+    sched_param parameters{};
+    parameters.sched_priority = kPriority;
+    ::pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+    ::pthread_attr_setschedpolicy(&attributes, SCHED_FIFO);
+    ::pthread_attr_setschedparam(&attributes, &parameters);
+  }
+  const int error = ::pthread_create(&thread, &attributes, body, argument);
+  ::pthread_attr_destroy(&attributes);
+  return error;
 }
 
 }  // namespace
@@ -54,8 +68,10 @@ NoiseMonitor::NoiseMonitor(const std::vector<int>& cpus, int64_t period_us) : pe
     entry.cpu = cpu;
     entry.before = before[cpu];
     entry.expected_ns = monotonic_ns();
-    entry.started = ::pthread_create(&entry.thread, nullptr, watch, &entry) == 0;
-    if (!entry.started) realtime_ = false;
+    entry.started = start_on(cpu, true, entry.thread, watch, &entry) == 0;
+    if (entry.started) continue;
+    realtime_ = false;
+    entry.started = start_on(cpu, false, entry.thread, watch, &entry) == 0;
   }
 }
 
@@ -70,10 +86,6 @@ void NoiseMonitor::join() {
 
 void* NoiseMonitor::watch(void* argument) {
   PerCpu& self = *static_cast<PerCpu*>(argument);
-  pin_to(self.cpu);
-  sched_param parameters{};
-  parameters.sched_priority = kPriority;
-  if (::sched_setscheduler(0, SCHED_FIFO, &parameters) != 0) self.monitor->realtime_ = false;
   while (!self.monitor->stop_) {
     const int64_t now = monotonic_ns();
     const int64_t late = now - self.expected_ns;

@@ -117,8 +117,6 @@ Result<void> enable_swap(const std::string& bytes) {
   return {};
 }
 
-void let_realtime_run() { write_file("/proc/sys/kernel/sched_rt_runtime_us", "-1"); }
-
 void quiet_console() { write_file("/proc/sys/kernel/printk", "2 4 1 2"); }
 
 void power_off() {

@@ -95,7 +95,6 @@ void live() {
   fmt::print("treeline-init: ready\n");
   std::fflush(stdout);
   quiet_console();
-  let_realtime_run();
   post(*mailbox, Mailbox::State::Ready, to_json(prepared->facts));
   const std::string_view request = wait_for_request(*mailbox);
   mailbox->state.store(Mailbox::State::Running);

@@ -24,8 +24,6 @@ Result<void> mount_cgroups(const std::string& mode);
 /// null_blk, since io.max rates are wrong on QEMU's own disks in virtual time.
 Result<void> mount_scratch(const std::string& folder);
 Result<void> enable_swap(const std::string& bytes);
-/// Without RT throttling (sched_rt_runtime_us) the noise monitors run at any time.
-void let_realtime_run();
 /// From here on only what ends the kernel is printed: a serial line takes guest time.
 void quiet_console();
 /// Ends the virtual machine: by the exit port, or by a restart where ports are out of reach.
