@@ -24,8 +24,10 @@ Scenario draw(const Constraints& constraints) {
   Tree& tree = scenario.tree;
   const std::vector<NodeId> places = draw_places(ground);
   const auto workers = static_cast<int64_t>(places.size());
-  const int64_t limit = *log_uniform(std::max(4 * kMiB, 4 * workers * kWorkerOverheadBytes),
-                                     std::max(16 * kMiB, 4 * workers * kMiB));
+  // The demand may be twice the limit, and the others take something, too.
+  const int64_t least = std::max(4 * kMiB, 4 * workers * kWorkerOverheadBytes);
+  const int64_t most = std::min(std::max(16 * kMiB, 4 * workers * kMiB), constraints.max_memory_bytes / 3);
+  const int64_t limit = *log_uniform(least, std::max(least, most));
   tree[ground.target].limits[Knob::MemoryOomGroup] = Amount{*chance(90) ? 1 : 0};
   // The limit that is hit is the group's own, or one above.
   const NodeId limited = *chance(60) ? ground.target : *one_of(tree.lineage(ground.target));

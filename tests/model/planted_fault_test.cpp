@@ -218,7 +218,7 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
       "freezer.stops",    "freezer.resumes",        "knob.readback",
       "knob.refusal",     "kernel.health",          "memory.high",
       "memory.oom_group", "memory.swap_max",        "cgroup.hierarchy",
-      "cgroup.kill",      "memory.oom_swap"};
+      "cgroup.kill",      "memory.oom_swap",        "cpu.pressure"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;
