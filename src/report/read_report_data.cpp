@@ -204,7 +204,7 @@ class Reading {
 
 }  // namespace
 
-std::string name_of(const Subject& subject) {
+std::string name_of(const ReportedKernel& subject) {
   std::string name = fmt::format("{} (Linux {}, cgroup {})", subject.machine, subject.release, subject.mode);
   if (!subject.fault.empty()) name += ", with the planted fault " + subject.fault;
   return name;

@@ -11,14 +11,14 @@
 namespace treeline {
 
 /// A kernel on its machine, as it is or with a planted fault.
-struct Subject {
+struct ReportedKernel {
   int64_t kernel = 0;
   std::string machine, release, mode, fault;
   std::string facts;  ///< MachineFacts, JSON.
-  bool operator==(const Subject&) const = default;
+  bool operator==(const ReportedKernel&) const = default;
 };
 /// "Lab/debian-6.12/v2 (Linux 6.12.1), with the planted fault pids-off-by-one"
-std::string name_of(const Subject& subject);
+std::string name_of(const ReportedKernel& subject);
 
 /// What came of one property on one subject.
 struct PropertyCount {
@@ -75,7 +75,7 @@ struct ReportData {
   int64_t now = 0;
   int64_t runs = 0;
   bool by_day = false;  ///< Periods are days.
-  std::vector<Subject> subjects;
+  std::vector<ReportedKernel> subjects;
   std::vector<PropertyCount> counts;     ///< By subject, then by property.
   std::vector<InvariantRow> invariants;  ///< By name, then by subject.
   std::vector<StoredFailure> failures;   ///< Flaky ones last; the last seen first.

@@ -198,7 +198,7 @@ Json failures(const ReportData& data, const std::string& folder) {
 
 Json subjects(const ReportData& data) {
   Json list = Json::array();
-  for (const Subject& subject : data.subjects) {
+  for (const ReportedKernel& subject : data.subjects) {
     list.push_back({{"name", name_of(subject)},
                     {"machine", subject.machine},
                     {"release", subject.release},

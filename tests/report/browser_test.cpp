@@ -102,7 +102,7 @@ TEST_F(BrowserTest, ShowsTheFiguresOfTheDatabaseWithoutAnError) {
   EXPECT_EQ(attribute_in(opened.dom, "data-ready"), "true");
   const ReportData data = world_.data();
   for (const PropertyCount& count : data.counts) {
-    const Subject& subject = data.subjects[count.subject];
+    const ReportedKernel& subject = data.subjects[count.subject];
     const auto figures = figures_in(opened.dom, fmt::format("<tr data-subject=\"{}\" data-property=\"{}\">",
                                                             count.subject, count.property));
     const auto asked = [&](const std::string& what) {
