@@ -58,8 +58,10 @@ Result<void> fetch(const std::string& series, const std::string& folder) {
     if (!package) return tl::unexpected(package.error());
   }
   if (package->empty()) {
-    return fail(ErrorKind::Unavailable, "find a kernel package of the series", series, 0,
-                "run apt-get update, or give a kernel of your own with --kernel");
+    return fail(
+        ErrorKind::Unavailable, "find a kernel package of the series", series, 0,
+        "run apt-get update, with bookworm-security among the sources, or give a kernel of your own with "
+        "--kernel");
   }
   // The sandbox user of apt may not write into the cache.
   if (auto got = run_tool({"apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *package},
