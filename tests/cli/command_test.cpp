@@ -224,10 +224,12 @@ TEST(NightlyCommand, RefusesWhatIsWrongBeforeAnyMachineIsOpened) {
 /// tests/lab/without_root_test.cpp is where it is there.
 TEST(RunCommand, WithoutRootAndWithoutQemuSaysWhatIsMissing) {
   const bool is_root = ::geteuid() == 0;
+  const std::string folder = ::testing::TempDir() + "treeline-nobody-" + std::to_string(::getpid());
   const Ended ended =
-      treeline_command("run --count 1 --results /tmp/treeline-nobody-$$",
+      treeline_command("run --count 1 --results " + folder,
                        std::string(is_root ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "") +
-                           "env PATH=/nonexistent TREELINE_CACHE=/tmp/treeline-nobody-$$");
+                           "env PATH=/nonexistent TREELINE_CACHE=" + folder);
+  std::filesystem::remove_all(folder);
   if (ended.said.find("setpriv") != std::string::npos) GTEST_SKIP() << ended.said;
   if (!is_root && ended.code() == 0) GTEST_SKIP() << "this user may make groups";
   EXPECT_EQ(ended.code(), exit_code::kUnavailable) << ended.said;
