@@ -23,6 +23,8 @@ int report_error(const Error& error) {
   return exit_code_of(error.kind);
 }
 
+int code_or_report(const Result<int>& code) { return code ? *code : report_error(code.error()); }
+
 Result<std::chrono::milliseconds> parse_time(const std::string& text) {
   size_t used = 0;
   double number = -1;

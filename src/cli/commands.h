@@ -29,6 +29,8 @@ Action add_nightly(CLI::App& app);
 
 /// One line on stderr; its exit code.
 int report_error(const Error& error);
+/// The code, or that of the error, which is reported.
+int code_or_report(const Result<int>& code);
 
 /// "90", "90s", "2m", "1h", "7d".
 Result<std::chrono::milliseconds> parse_time(const std::string& text);

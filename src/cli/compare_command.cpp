@@ -227,8 +227,7 @@ Action add_compare(CLI::App& app) {
                       "Folder for kernels and snapshots (default " + default_cache_folder() + ")");
   return [choice] {
     catch_interrupts();
-    const Result<int> code = run_compare(*choice);
-    return code ? *code : report_error(code.error());
+    return code_or_report(run_compare(*choice));
   };
 }
 

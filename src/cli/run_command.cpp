@@ -174,8 +174,7 @@ Action add_run(CLI::App& app) {
   return [choice, seed] {
     choice->seed_given = seed->count() > 0;
     catch_interrupts();
-    const Result<int> code = run(*choice);
-    return code ? *code : report_error(code.error());
+    return code_or_report(run(*choice));
   };
 }
 

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+
 #include "model/json.h"
 
 namespace treeline::json_detail {
@@ -63,6 +67,16 @@ class Watch {
 };
 
 }  // namespace
+
+Result<std::string> read_input(const std::string& path, const std::string& advice) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(ErrorKind::InvalidInput, "open", path, errno, advice);
+  errno = 0;
+  std::ostringstream content;
+  content << file.rdbuf();
+  if (errno != 0) return fail(ErrorKind::InvalidInput, "read", path, errno, advice);
+  return std::move(content).str();
+}
 
 Json parse_strict(std::string_view text) {
   if (text.size() > kMaxJsonBytes) throw Refusal{"/", fmt::format("longer than {} bytes", kMaxJsonBytes)};

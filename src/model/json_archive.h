@@ -14,6 +14,7 @@
 
 #include "model/error.h"
 #include "model/knob.h"
+#include "model/scenario.h"
 
 /// Internal to src/model: one description of a struct's fields, `fields(archive, value)`, serves writing and
 /// strict reading. Both archives offer
@@ -203,6 +204,21 @@ class Reader {
 
 /// Text to document: refuses bad syntax, duplicate keys, too deep nesting and too long input.
 Json parse_strict(std::string_view text);
+
+/// The whole file; InvalidInput with the advice if it cannot be read.
+Result<std::string> read_input(const std::string& path, const std::string& advice);
+
+/// The field "schema", which is this treeline's or is refused.
+template <typename Archive>
+void schema_field(Archive& archive) {
+  int schema = kSchemaVersion;
+  archive.field("schema", schema);
+  if constexpr (Archive::kReads) {
+    if (schema == kSchemaVersion) return;
+    throw Refusal{archive.path() + "/schema",
+                  "this treeline reads schema " + std::to_string(kSchemaVersion) + " only"};
+  }
+}
 
 std::string dump(const Json& json, int indent);
 

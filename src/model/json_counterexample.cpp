@@ -1,7 +1,4 @@
 #include <array>
-#include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <tuple>
 
 #include "model/json.h"
@@ -71,11 +68,7 @@ void refuse_other(const Scenario& scenario, const Observation& observation) {
 
 template <typename Archive>
 void fields(Archive& archive, Counterexample& example) {
-  int schema = kSchemaVersion;
-  archive.field("schema", schema);
-  if (schema != kSchemaVersion) {
-    throw Refusal{"/schema", "this treeline reads schema " + std::to_string(kSchemaVersion) + " only"};
-  }
+  json_detail::schema_field(archive);
   archive.field("scenario", example.scenario);
   archive.optional("original", example.original);
   archive.optional("provenance", example.provenance);
@@ -120,13 +113,9 @@ Result<Counterexample> counterexample_from_json(std::string_view text) {
 
 Result<Counterexample> counterexample_from_file(const std::string& path) {
   constexpr const char* kAdvice = "give a scenario or counterexample file that treeline wrote";
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorKind::InvalidInput, "open", path, errno, kAdvice);
-  errno = 0;
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (errno != 0) return fail(ErrorKind::InvalidInput, "read", path, errno, kAdvice);
-  const std::string text = std::move(content).str();
+  const Result<std::string> read = json_detail::read_input(path, kAdvice);
+  if (!read) return tl::unexpected(read.error());
+  const std::string& text = *read;
   bool bare_scenario = false;
   try {
     const Json json = json_detail::parse_strict(text);

@@ -233,14 +233,7 @@ void fields(Archive& archive, Requirements& requirements) {
 
 template <typename Archive>
 void scenario_fields(Archive& archive, Scenario& scenario) {
-  int schema = kSchemaVersion;
-  archive.field("schema", schema);
-  if constexpr (Archive::kReads) {
-    if (schema != kSchemaVersion) {
-      throw Refusal{archive.path() + "/schema",
-                    "this treeline reads schema " + std::to_string(kSchemaVersion) + " only"};
-    }
-  }
+  json_detail::schema_field(archive);
   archive.field("tree", scenario.tree.nodes);
   archive.with_default("strategy", scenario.strategy);
   archive.with_default("workers", scenario.workers);

@@ -1,9 +1,6 @@
 #include "model/known_failures.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <sstream>
 
 #include "model/json_fields.h"
 
@@ -79,11 +76,7 @@ void fields(Archive& archive, KnownFailure& known) {
 
 template <typename Archive>
 void fields(Archive& archive, KnownFailures& list) {
-  int schema = kSchemaVersion;
-  archive.field("schema", schema);
-  if (schema != kSchemaVersion) {
-    throw Refusal{"/schema", "this treeline reads schema " + std::to_string(kSchemaVersion) + " only"};
-  }
+  json_detail::schema_field(archive);
   archive.field("failures", list.all);
 }
 
@@ -116,13 +109,9 @@ Result<std::vector<KnownFailure>> known_failures_from_json(std::string_view text
 
 Result<std::vector<KnownFailure>> known_failures_from_file(const std::string& path) {
   constexpr const char* kAdvice = "give a list of known failures, as README.md shows one";
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorKind::InvalidInput, "open", path, errno, kAdvice);
-  errno = 0;
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (errno != 0) return fail(ErrorKind::InvalidInput, "read", path, errno, kAdvice);
-  Result<std::vector<KnownFailure>> list = known_failures_from_json(std::move(content).str());
+  const Result<std::string> text = json_detail::read_input(path, kAdvice);
+  if (!text) return tl::unexpected(text.error());
+  Result<std::vector<KnownFailure>> list = known_failures_from_json(*text);
   if (!list) list.error().path = path + " at " + list.error().path;
   return list;
 }

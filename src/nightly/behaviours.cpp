@@ -4,17 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <array>
-#include <cstring>
 #include <vector>
+
+#include "oracle/finding.h"
 
 namespace treeline {
 
 namespace {
-
-std::string errno_text(int number) {
-  const char* name = number == 0 ? "taken" : strerrorname_np(number);
-  return name ? name : std::to_string(number);
-}
 
 /// The limits that bind a node: its own and those above it.
 std::set<Knob> knobs_on(const Tree& tree, NodeId node) {
@@ -51,7 +47,7 @@ std::string actions_on(const Scenario& scenario, NodeId node) {
 
 std::string outcome_of(const WorkerObservation& worker) {
   std::string text(end_name(worker.end));
-  if (worker.first_errno != 0) text += "+" + errno_text(worker.first_errno);
+  if (worker.first_errno != 0) text += "+" + errno_name(worker.first_errno);
   if (worker.forks_refused > 0) text += "+fork refused";
   return text;
 }
@@ -88,7 +84,7 @@ std::set<std::string> behaviours_of(std::string_view property, const Scenario& s
     }
   }
   for (size_t i = 0; i < scenario.probes.size() && i < seen.probes.size(); ++i) {
-    add(knob_info(scenario.probes[i].knob).name, "probe", errno_text(seen.probes[i].write_errno));
+    add(knob_info(scenario.probes[i].knob).name, "probe", errno_name(seen.probes[i].write_errno));
   }
   for (const Finding& finding : trial.verdict.findings) {
     if (finding.status == Status::NotApplicable) continue;

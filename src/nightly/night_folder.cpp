@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <filesystem>
 #include <set>
 
 #include "cgroup/run_group.h"
 #include "model/hash.h"
 #include "search/results_store.h"
+#include "store/history.h"
 
 namespace treeline {
 
@@ -34,14 +34,7 @@ Result<std::optional<Fd>> lock_in(const std::string& folder, int flags) {
   return fail(ErrorKind::Infrastructure, "claim the night", path, errno, kAdvice);
 }
 
-std::string dated(int64_t now) {
-  const std::time_t time = now;
-  std::tm local{};
-  ::localtime_r(&time, &local);
-  char text[32];
-  std::strftime(text, sizeof text, "%F-%H%M%S", &local);
-  return text;
-}
+std::string dated(int64_t now) { return time_text(now, "%F-%H%M%S"); }
 
 }  // namespace
 

@@ -6,15 +6,12 @@
 
 #include "model/json.h"
 #include "search/search.h"
+#include "store/failures.h"
 #include "store/history.h"
 
 namespace treeline {
 
 namespace {
-
-std::string title_of(const Signature& signature, const std::string& fault) {
-  return to_string(signature) + (fault.empty() ? "" : ", with the planted fault " + fault);
-}
 
 const KnownFailure* listed(const std::vector<KnownFailure>& known, const NightFailure& failure) {
   for (const KnownFailure& entry : known) {
@@ -38,9 +35,9 @@ JudgedFailure judged(NightFailure failure, const SummaryInput& input) {
   }
   const auto options = input.replay_options.find(failure.machine);
   result.replay_command =
-      fmt::format("treeline replay {} --machine {}{}{}", quoted(failure.file), quoted(failure.machine),
-                  failure.fault.empty() ? "" : " --fault " + quoted(failure.fault),
-                  options == input.replay_options.end() ? "" : options->second);
+      replay_command(failure.file, failure.fault,
+                     fmt::format(" --machine {}{}", quoted(failure.machine),
+                                 options == input.replay_options.end() ? "" : options->second));
   result.failure = std::move(failure);
   return result;
 }
@@ -92,15 +89,6 @@ Result<void> look_for_held(ResultsDb& results, NightSummary& summary) {
     }
   }
   return {};
-}
-
-std::string indented(const std::string& text) {
-  std::string result = "    ";
-  for (size_t i = 0; i < text.size(); ++i) {
-    result += text[i];
-    if (text[i] == '\n' && i + 1 < text.size()) result += "    ";
-  }
-  return result;
 }
 
 std::string text_of(const JudgedFailure& judged) {

@@ -73,25 +73,24 @@ double lost_ns(const NodeObservation& seen, const Observation& observation) {
   return lost;
 }
 
-/// What one worker surely waited, queued in the group, until the last sample before `after`.
-double least_waited_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+struct LongestWait {
+  double counted_ns = 0;  ///< By the worker's own account, what it waited before it was attached included.
+  double sure_ns = 0;     ///< Of that, what the group's pressure must show.
+};
+
+/// The pressure is known until the last sample before `after`.
+LongestWait longest_wait(const Scenario& scenario, const Observation& observation, NodeId node) {
+  LongestWait longest;
   const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
-  if (seen.series.empty()) return 0;
-  const auto unread = static_cast<double>(observation.final_at_ns - seen.series.back().at_ns);
-  double longest = 0;
+  if (seen.series.empty()) return longest;
   for (const size_t i : workers_in(scenario, node)) {
     const WorkerObservation& worker = observation.workers[i];
     if (worker.run_delay_ns < 0 || worker.attached_run_delay_ns < 0) continue;
-    longest = std::max(longest, waited_ns(worker) - picks_ns(worker));
+    longest.counted_ns = std::max(longest.counted_ns, static_cast<double>(worker.run_delay_ns));
+    longest.sure_ns = std::max(longest.sure_ns, waited_ns(worker) - picks_ns(worker));
   }
-  return longest - unread - usage_rounding_ns(observation) - lost_ns(seen, observation);
-}
-
-double longest_wait_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
-  double longest = 0;
-  for (const size_t i : workers_in(scenario, node)) {
-    longest = std::max(longest, static_cast<double>(observation.workers[i].run_delay_ns));
-  }
+  const auto unread = static_cast<double>(observation.final_at_ns - seen.series.back().at_ns);
+  longest.sure_ns -= unread + usage_rounding_ns(observation) + lost_ns(seen, observation);
   return longest;
 }
 
@@ -113,10 +112,10 @@ std::vector<Finding> judge_cpu_pressure(const Scenario& scenario, const Observat
                                  is_wide ? "its tasks waited for too much of the window" : ""));
     }
     if (observation.machine.cpus.size() != 1) continue;
-    const double least = least_waited_ns(scenario, observation, node);
-    const bool is_wide = 2 * least <= longest_wait_ns(scenario, observation, node);
+    const LongestWait longest = longest_wait(scenario, observation, node);
+    const bool is_wide = 2 * longest.sure_ns <= longest.counted_ns;
     findings.push_back(at_least(
-        subject, pressure_ms, std::max(least, 0.0) / 1e6,
+        subject, pressure_ms, std::max(longest.sure_ns, 0.0) / 1e6,
         fmt::format("CPU pressure of {} against what one of its tasks waited", scenario.tree.path(node)),
         is_wide ? "no task waited long enough to tell" : ""));
   }

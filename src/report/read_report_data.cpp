@@ -49,15 +49,10 @@ class Reading {
   }
 
  private:
-  Result<void> each_row(const std::string& sql, const std::function<void(Statement&)>& take) {
+  Result<void> each_row(const std::string& sql, const std::function<void(const Statement&)>& take) {
     Result<Statement> rows = results_.database().prepare(sql);
     if (!rows) return tl::unexpected(rows.error());
-    while (true) {
-      const Result<bool> row = rows->step();
-      if (!row) return tl::unexpected(row.error());
-      if (!*row) return {};
-      take(*rows);
-    }
+    return rows->each_row(take);
   }
 
   /// Of a row that begins with kernel and fault.

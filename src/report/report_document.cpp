@@ -176,7 +176,7 @@ Json failures(const ReportData& data, const std::string& folder) {
   for (const StoredFailure& known : data.failures) {
     const std::string file = file_of(known, folder);
     Json failure{{"id", known.id},
-                 {"title", title_of(known)},
+                 {"title", title_of(known.signature, known.fault)},
                  {"flaky", known.flaky},
                  {"first_seen", time_text(known.first_seen)},
                  {"last_seen", time_text(known.last_seen)},

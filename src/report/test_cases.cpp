@@ -27,7 +27,8 @@ TestCase test_case(const ReportData& data, const std::string& folder, const Prop
     if (failure.flaky) {
       ++flaky;
     } else {
-      result.failures.push_back({title_of(failure), replay_command(file_of(failure, folder), failure.fault)});
+      result.failures.push_back({title_of(failure.signature, failure.fault),
+                                 replay_command(file_of(failure, folder), failure.fault)});
     }
   }
   if (!result.failures.empty() || (count.violated_scenarios > 0 && flaky == 0)) {

@@ -8,17 +8,6 @@ namespace treeline {
 
 namespace {
 
-std::string indented(const std::string& text) {
-  std::string result;
-  bool at_start = true;
-  for (const char c : text) {
-    if (at_start && c != '\n') result += "    ";
-    result += c;
-    at_start = c == '\n';
-  }
-  return result;
-}
-
 std::string sentences_of(const Counterexample& failure) {
   std::string text;
   if (!failure.verdict) return text;
@@ -32,6 +21,17 @@ std::string sentences_of(const Counterexample& failure) {
 std::string rate_text(const Rate& rate) { return fmt::format("{} of {} runs", rate.violated, rate.runs); }
 
 }  // namespace
+
+std::string indented(const std::string& text) {
+  std::string result;
+  bool at_start = true;
+  for (const char c : text) {
+    if (at_start && c != '\n') result += "    ";
+    result += c;
+    at_start = c == '\n';
+  }
+  return result;
+}
 
 std::string quoted(const std::string& word) {
   const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+:,@%";
@@ -57,8 +57,8 @@ std::vector<std::string> violation_notes(const Counterexample& failure) {
 
 std::string replay_command(const std::string& file, const std::string& fault,
                            const std::string& machine_options) {
-  return fmt::format("treeline replay {}{}{}", quoted(file), fault.empty() ? "" : " --fault " + quoted(fault),
-                     machine_options);
+  return fmt::format("treeline replay {}{}{}", quoted(file), machine_options,
+                     fault.empty() ? "" : " --fault " + quoted(fault));
 }
 
 std::string report(const Counterexample& failure, const std::string& file,

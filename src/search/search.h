@@ -99,6 +99,9 @@ struct ReplayResult {
 Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Signature* signature, int runs,
                             const Observation* recorded = nullptr);
 
+/// Each line four columns to the right.
+std::string indented(const std::string& text);
+
 /// A word as the shell wants it: quoted where it must be.
 std::string quoted(const std::string& word);
 

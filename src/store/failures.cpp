@@ -1,7 +1,5 @@
 #include "store/failures.h"
 
-#include <fmt/format.h>
-
 namespace treeline {
 
 Result<std::vector<StoredFailure>> stored_failures(ResultsDb& results) {
@@ -16,33 +14,33 @@ Result<std::vector<StoredFailure>> stored_failures(ResultsDb& results) {
     FROM failures f JOIN sightings s ON s.failure = f.id GROUP BY f.id ORDER BY min(s.seen_at), f.id)");
   if (!rows) return tl::unexpected(rows.error());
   std::vector<StoredFailure> found;
-  while (true) {
-    const Result<bool> row = rows->step();
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return found;
+  const Result<void> all = rows->each_row([&](const Statement& row) {
     StoredFailure entry;
-    entry.id = rows->number(0);
-    entry.invariant = rows->text(1);
-    entry.controller = rows->text(2);
-    entry.mode = rows->text(3);
-    entry.fault = rows->text(4);
-    entry.flaky = rows->number(5) != 0;
-    entry.example = rows->text(6);
-    entry.first_seen = rows->number(7);
-    entry.last_seen = rows->number(8);
-    entry.times = rows->number(9);
-    entry.violated = rows->number(10);
-    entry.runs = rows->number(11);
-    entry.kernels = rows->text(12);
-    entry.file = rows->text(13);
+    entry.id = row.number(0);
+    entry.signature = signature_from(row, 1);
+    entry.fault = row.text(4);
+    entry.flaky = row.number(5) != 0;
+    entry.example = row.text(6);
+    entry.first_seen = row.number(7);
+    entry.last_seen = row.number(8);
+    entry.times = row.number(9);
+    entry.violated = row.number(10);
+    entry.runs = row.number(11);
+    entry.kernels = row.text(12);
+    entry.file = row.text(13);
     found.push_back(std::move(entry));
-  }
+  });
+  if (!all) return tl::unexpected(all.error());
+  return found;
 }
 
-std::string title_of(const StoredFailure& failure) {
-  std::string title = fmt::format("{} ({}, {})", failure.invariant, failure.controller, failure.mode);
-  if (!failure.fault.empty()) title += fmt::format(", with the planted fault {}", failure.fault);
-  return title;
+std::string title_of(const Signature& signature, const std::string& fault) {
+  return to_string(signature) + (fault.empty() ? "" : ", with the planted fault " + fault);
+}
+
+Signature signature_from(const Statement& row, int column) {
+  return {row.text(column), controller_from_name(row.text(column + 1)).value_or(Controller::Core),
+          row.text(column + 2)};
 }
 
 }  // namespace treeline

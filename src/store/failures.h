@@ -10,7 +10,8 @@ namespace treeline {
 /// A failure with all its sightings.
 struct StoredFailure {
   int64_t id = 0;
-  std::string invariant, controller, mode, fault;
+  Signature signature;
+  std::string fault;
   bool flaky = false;
   std::string example;  ///< The minimal scenario as it was first seen, JSON.
   int64_t first_seen = 0, last_seen = 0, times = 0;
@@ -23,6 +24,9 @@ struct StoredFailure {
 Result<std::vector<StoredFailure>> stored_failures(ResultsDb& results);
 
 /// "memory.max (memory, v2), with the planted fault memory-ancestor-unset"
-std::string title_of(const StoredFailure& failure);
+std::string title_of(const Signature& signature, const std::string& fault);
+
+/// Of invariant, controller and mode, from `column` on.
+Signature signature_from(const Statement& row, int column);
 
 }  // namespace treeline

@@ -5,26 +5,18 @@
 #include <ctime>
 
 #include "model/json.h"
+#include "search/search.h"
 #include "store/failures.h"
 
 namespace treeline {
 
 namespace {
 
-std::string indented(const std::string& text) {
-  std::string result = "    ";
-  for (size_t i = 0; i < text.size(); ++i) {
-    result += text[i];
-    if (text[i] == '\n' && i + 1 < text.size()) result += "    ";
-  }
-  return result;
-}
-
 std::string text_of(const StoredFailure& entry) {
   std::string text = fmt::format(
       "  {}\n    first seen {}, last seen {}, {} time{}; its minimum fails in {} of {} runs\n    on {}\n",
-      title_of(entry), time_text(entry.first_seen), time_text(entry.last_seen), entry.times,
-      entry.times == 1 ? "" : "s", entry.violated, entry.runs, entry.kernels);
+      title_of(entry.signature, entry.fault), time_text(entry.first_seen), time_text(entry.last_seen),
+      entry.times, entry.times == 1 ? "" : "s", entry.violated, entry.runs, entry.kernels);
   if (const Result<Scenario> example = scenario_from_json(entry.example)) text += indented(draw(*example));
   return text + fmt::format("    last file: {}\n\n", entry.file);
 }
@@ -46,12 +38,12 @@ Result<std::string> totals(ResultsDb& results, int64_t since) {
 
 }  // namespace
 
-std::string time_text(int64_t unix_seconds) {
+std::string time_text(int64_t unix_seconds, const char* format) {
   const std::time_t time = unix_seconds;
   std::tm local{};
   ::localtime_r(&time, &local);
   char text[32];
-  std::strftime(text, sizeof text, "%F %H:%M", &local);
+  std::strftime(text, sizeof text, format, &local);
   return text;
 }
 

@@ -11,8 +11,8 @@ namespace treeline {
 /// flaky; each with since when it fails, how often, on which kernels.
 Result<std::string> history(ResultsDb& results, int64_t since);
 
-/// "2026-11-25 23:05", local time.
-std::string time_text(int64_t unix_seconds);
+/// "2026-11-25 23:05", or as strftime's format says; local time.
+std::string time_text(int64_t unix_seconds, const char* format = "%F %H:%M");
 /// The other way round; the time of day may be missing.
 Result<int64_t> time_from_text(const std::string& text);
 

@@ -1,28 +1,11 @@
 #include "store/night_results.h"
 
-#include <functional>
-
 #include "model/json.h"
+#include "store/failures.h"
 
 namespace treeline {
 
 namespace {
-
-/// Calls `take` for each row.
-template <typename Take>
-Result<void> each_row(Result<Statement>& rows, const Take& take) {
-  while (true) {
-    const Result<bool> row = rows->step();
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return {};
-    take(*rows);
-  }
-}
-
-Signature signature_from(const Statement& row, int column) {
-  return {row.text(column), controller_from_name(row.text(column + 1)).value_or(Controller::Core),
-          row.text(column + 2)};
-}
 
 std::optional<int64_t> time_from(const Statement& row, int column) {
   return row.is_null(column) ? std::nullopt : std::optional(row.number(column));
@@ -46,7 +29,7 @@ Result<std::vector<NightRunCounts>> night_runs(ResultsDb& results, const Night& 
   rows->bind(kReplayed).bind(kReplayed).bind(night.began_at).bind(night.ended_at.value_or(results.now()));
   rows->bind(night.id);
   std::vector<NightRunCounts> runs;
-  const Result<void> all = each_row(rows, [&](const Statement& row) {
+  const Result<void> all = rows->each_row([&](const Statement& row) {
     runs.push_back({row.number(0), row.text(1), row.text(2), row.text(3), row.text(4), row.number(5),
                     row.number(6), row.number(7), row.number(8), row.number(9), row.number(10),
                     row.number(11), row.number(12)});
@@ -77,7 +60,7 @@ Result<std::vector<NightFailure>> night_failures(ResultsDb& results, const Night
   rows->bind(night.id).bind(night.id).bind(night.id);
   std::vector<NightFailure> failures;
   Result<void> good;
-  const Result<void> all = each_row(rows, [&](const Statement& row) {
+  const Result<void> all = rows->each_row([&](const Statement& row) {
     Result<Scenario> example = scenario_from_json(row.text(7));
     if (!example) {
       good = tl::unexpected(example.error());
@@ -100,7 +83,7 @@ Result<std::vector<EarlierFailure>> failures_before(ResultsDb& results, const Ni
   if (!rows) return tl::unexpected(rows.error());
   rows->bind(night.id);
   std::vector<EarlierFailure> failures;
-  const Result<void> all = each_row(rows, [&](const Statement& row) {
+  const Result<void> all = rows->each_row([&](const Statement& row) {
     failures.push_back({signature_from(row, 0), row.text(3), row.text(4), row.number(5), row.number(6)});
   });
   if (!all) return tl::unexpected(all.error());
@@ -113,10 +96,9 @@ Result<std::optional<Status>> replay_status(ResultsDb& results, int64_t run, int
       "? "
       "AND s.draw = ?");
   if (!row) return tl::unexpected(row.error());
-  const Result<bool> found = row->bind(run).bind(kReplayed).bind(draw).step();
-  if (!found) return tl::unexpected(found.error());
-  if (!*found || row->is_null(0)) return std::optional<Status>();
-  return std::optional(static_cast<Status>(row->number(0)));
+  const Result<std::optional<int64_t>> status = row->bind(run).bind(kReplayed).bind(draw).next_number();
+  if (!status) return tl::unexpected(status.error());
+  return *status ? std::optional(static_cast<Status>(**status)) : std::nullopt;
 }
 
 Result<Judgements> judgements(ResultsDb& results, int64_t run, const std::string& invariant) {

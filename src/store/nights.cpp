@@ -4,19 +4,6 @@
 
 namespace treeline {
 
-namespace {
-
-/// The first column of a statement's first row, as it was bound; nullopt if there is none, or it is NULL.
-Result<std::optional<int64_t>> number_of(Result<Statement>& statement) {
-  if (!statement) return tl::unexpected(statement.error());
-  const Result<bool> row = statement->step();
-  if (!row) return tl::unexpected(row.error());
-  if (!*row || statement->is_null(0)) return std::optional<int64_t>();
-  return std::optional(statement->number(0));
-}
-
-}  // namespace
-
 int64_t replay_draw(const std::string& scenario_json) {
   return static_cast<int64_t>(hash_of(scenario_json) >> 1);
 }
@@ -39,16 +26,15 @@ Result<std::vector<Night>> Nights::all() {
       "SELECT id, folder, began_at, budget_s, seed, ended_at, removed FROM nights ORDER BY id");
   if (!rows) return tl::unexpected(rows.error());
   std::vector<Night> nights;
-  while (true) {
-    const Result<bool> row = rows->step();
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return nights;
-    Night night{rows->number(0), rows->text(1), rows->number(2), rows->number(3), 0, std::nullopt, false};
-    night.seed = std::strtoull(rows->text(4).c_str(), nullptr, 10);
-    if (!rows->is_null(5)) night.ended_at = rows->number(5);
-    night.removed = rows->number(6) != 0;
+  const Result<void> all = rows->each_row([&](const Statement& row) {
+    Night night{row.number(0), row.text(1),       row.number(2), row.number(3), 0,
+                std::nullopt,  row.number(6) != 0};
+    night.seed = std::strtoull(row.text(4).c_str(), nullptr, 10);
+    if (!row.is_null(5)) night.ended_at = row.number(5);
     nights.push_back(std::move(night));
-  }
+  });
+  if (!all) return tl::unexpected(all.error());
+  return nights;
 }
 
 Result<void> Nights::end(int64_t night) {
@@ -82,7 +68,7 @@ Result<int64_t> Nights::run_of(const RunInfo& info) {
   if (!known) return tl::unexpected(known.error());
   known->bind(info.night).bind(info.fault).bind(std::to_string(info.seed));
   known->bind(info.machine).bind(info.facts.kernel_release).bind(info.facts.mode);
-  const Result<std::optional<int64_t>> run = number_of(known);
+  const Result<std::optional<int64_t>> run = known->next_number();
   if (!run) return tl::unexpected(run.error());
   if (*run) return **run;
   return results_.begin_run(info);
@@ -94,7 +80,7 @@ Result<uint64_t> Nights::next_draw(int64_t run, const std::string& property) {
       "?");
   if (!last) return tl::unexpected(last.error());
   last->bind(run).bind(property);
-  const Result<std::optional<int64_t>> draw = number_of(last);
+  const Result<std::optional<int64_t>> draw = last->next_number();
   if (!draw) return tl::unexpected(draw.error());
   return *draw ? static_cast<uint64_t>(**draw) + 1 : 0;
 }
@@ -106,7 +92,7 @@ Result<bool> Nights::was_replayed(int64_t run, int64_t draw) {
       "s.draw = ?");
   if (!found) return tl::unexpected(found.error());
   found->bind(run).bind(kReplayed).bind(draw);
-  const Result<std::optional<int64_t>> id = number_of(found);
+  const Result<std::optional<int64_t>> id = found->next_number();
   if (!id) return tl::unexpected(id.error());
   return id->has_value();
 }
@@ -117,7 +103,7 @@ Result<uint64_t> Nights::count_explored(int64_t night) {
       "WHERE r.night = ? AND p.name <> ?");
   if (!count) return tl::unexpected(count.error());
   count->bind(night).bind(kReplayed);
-  const Result<std::optional<int64_t>> explored = number_of(count);
+  const Result<std::optional<int64_t>> explored = count->next_number();
   if (!explored) return tl::unexpected(explored.error());
   return static_cast<uint64_t>(explored->value_or(0));
 }

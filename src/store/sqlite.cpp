@@ -99,6 +99,13 @@ Result<bool> Statement::step() {
   return database_->error("use the results database");
 }
 
+Result<std::optional<int64_t>> Statement::next_number() {
+  const Result<bool> row = step();
+  if (!row) return tl::unexpected(row.error());
+  if (!*row || is_null(0)) return std::optional<int64_t>();
+  return std::optional(number(0));
+}
+
 Result<void> Statement::run() {
   Result<bool> row = true;
   while (row && *row) row = step();

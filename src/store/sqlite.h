@@ -56,6 +56,18 @@ class Statement {
 
   /// To the next row; false after the last.
   Result<bool> step();
+  /// Calls `take(*this)` for each row that is left.
+  template <typename Take>
+  Result<void> each_row(const Take& take) {
+    while (true) {
+      const Result<bool> row = step();
+      if (!row) return tl::unexpected(row.error());
+      if (!*row) return {};
+      take(std::as_const(*this));
+    }
+  }
+  /// The first column of the next row; nullopt if there is none, or it is NULL.
+  Result<std::optional<int64_t>> next_number();
   /// Runs it to its end and makes it ready for other values.
   Result<void> run();
 
