@@ -1,19 +1,58 @@
 #include "generators/changes_gen.h"
 
+#include <algorithm>
+
+#include "generators/cpu_windows.h"
 #include "generators/gens.h"
+#include "generators/scenario_gen.h"
 #include "model/rules.h"
 
 namespace treeline {
 
-Tree tree_by_now(const Scenario& scenario) {
-  return tree_after(scenario, scenario.actions.size(), [](size_t) { return true; });
+Scenario by_now(const Scenario& scenario) {
+  return scenario_after(scenario, scenario.actions.size(), [](size_t) { return true; });
 }
 
 bool add_change(Scenario& scenario, const Action& change, const MachineFacts& machine) {
-  if (expected_errno(tree_by_now(scenario), change.node, change.knob, change.value, machine) != 0)
+  if (expected_errno(by_now(scenario).tree, change.node, change.knob, change.value, machine) != 0)
     return false;
   scenario.actions.push_back(change);
   return true;
+}
+
+int64_t stretch_us(const Scenario& now, NodeId node, int64_t otherwise_us, const MachineFacts& machine) {
+  constexpr double kLeastUs = 40'000;
+  constexpr double kMostUs = 300'000;
+  const auto bandwidth = get<CpuBandwidth>(now.tree[node].limits, Knob::CpuMax);
+  if (!bandwidth || !bandwidth->quota_us) return otherwise_us;
+  const double can_use = parallelism(now, node, machine);
+  const int cpus = static_cast<int>(effective_cpus(now.tree, node, machine).ids.size());
+  // A tick a CPU more than a whole run, in which nothing runs before the limit is set.
+  const double late_us = cpus * static_cast<double>(machine.tick_ns()) / 1'000;
+  const double needed = window_to_exceed_us(*bandwidth, 0, cpus, can_use, machine) + 2 * late_us;
+  return static_cast<int64_t>(std::clamp(needed, kLeastUs, kMostUs)) / 1'000 * 1'000;
+}
+
+bool add_migration(Scenario& scenario, int64_t at_us, const std::vector<int>& workers,
+                   const std::vector<NodeId>& nodes) {
+  const int worker = *one_of(workers);
+  std::vector<NodeId> elsewhere = nodes;
+  std::erase(elsewhere, by_now(scenario).workers[static_cast<size_t>(worker)].node);
+  if (elsewhere.empty()) return false;
+  Action migration{at_us, Action::Kind::Migrate, *one_of(elsewhere)};
+  migration.worker = worker;
+  scenario.actions.push_back(migration);
+  return true;
+}
+
+NodeId node_between(const Tree& tree, NodeId from, NodeId to) {
+  std::vector<NodeId> sides;
+  for (const NodeId end : {from, to}) {
+    for (const NodeId above : tree.lineage(end)) {
+      if (tree.is_in_subtree(from, above) != tree.is_in_subtree(to, above)) sides.push_back(above);
+    }
+  }
+  return *one_of(sides);
 }
 
 NodeId changed_node(const Tree& tree, NodeId target) {

@@ -5,15 +5,28 @@
 #include "generators/constraints.h"
 #include "model/scenario.h"
 
-/// Limits that are changed while work runs (SetLimit). Each is drawn for the tree as it stands at that
-/// instant, so that the kernel takes it by the rules of model/rules.h.
+/// Limits that are changed and workers that move while work runs (SetLimit, Migrate). Each is drawn for the
+/// scenario as it stands at that instant, so that the kernel takes it by the rules of model/rules.h.
 namespace treeline {
 
-/// The tree with the limits that stand after all actions drawn so far.
-Tree tree_by_now(const Scenario& scenario);
+/// The scenario as it stands after all actions drawn so far.
+Scenario by_now(const Scenario& scenario);
 
 /// Adds a change if the rules take it in the tree as it stands by then; says whether they do.
 bool add_change(Scenario& scenario, const Action& change, const MachineFacts& machine);
+
+/// How long one stretch must be so that the node's cpu.max, or that there is none, shows in it; without one,
+/// `otherwise_us`.
+int64_t stretch_us(const Scenario& now, NodeId node, int64_t otherwise_us, const MachineFacts& machine);
+
+/// Adds the migration of one of the workers, drawn, to a node of `nodes` where it is not by then; says
+/// whether there is one.
+bool add_migration(Scenario& scenario, int64_t at_us, const std::vector<int>& workers,
+                   const std::vector<NodeId>& nodes);
+
+/// A node above `from` or `to`, but not above both: who goes from one to the other comes under its limit, or
+/// escapes it.
+NodeId node_between(const Tree& tree, NodeId from, NodeId to);
 
 /// Of the nodes above the target: itself in most draws.
 NodeId changed_node(const Tree& tree, NodeId target);

@@ -45,6 +45,9 @@ constexpr std::array<std::string_view, 1> kPartitionAims{"cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kKillAims{"cgroup.kill"};
 constexpr std::array<std::string_view, 3> kMemoryChangeAims{"memory.max", "memory.oom", "knob.readback"};
 constexpr std::array<std::string_view, 2> kPidsChangeAims{"pids.max", "knob.readback"};
+constexpr std::array<std::string_view, 2> kCpuMigrationAims{"cpu.migration", "cpu.bandwidth"};
+constexpr std::array<std::string_view, 1> kMemoryMigrationAims{"memory.migration"};
+constexpr std::array<std::string_view, 2> kPidsMigrationAims{"pids.max", "pids.conservation"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
 struct Entry {
@@ -52,7 +55,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 20;
+constexpr size_t kCount = 23;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -100,6 +103,15 @@ const std::array<Entry, kCount>& entries() {
       {{"pids_change", "A pids.max that is changed while work runs binds from then on", kPidsMax,
         kPidsChangeAims},
        pids_change_gen},
+      {{"cpu_migration", "Who migrates is held to the cpu.max and cpuset.cpus of where it is by then",
+        kCpuMax, kCpuMigrationAims},
+       cpu_migration_gen},
+      {{"memory_migration", "Memory stays charged where it was when its task migrates", kMemoryMax,
+        kMemoryMigrationAims},
+       memory_migration_gen},
+      {{"pids_migration", "A task that migrates takes its charge along, whatever pids.max is there", kPidsMax,
+        kPidsMigrationAims},
+       pids_migration_gen},
   }};
   return kEntries;
 }

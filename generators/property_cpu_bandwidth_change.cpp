@@ -12,8 +12,6 @@ namespace treeline {
 
 namespace {
 
-constexpr double kLongestStretchUs = 300'000;
-
 /// At 25–70% of what the hogs can use, with a short period: a stretch without the limit then shows soon.
 CpuBandwidth draw_bandwidth(int parallel, const std::optional<CpuBandwidth>& ceiling) {
   const double cpus = parallel;
@@ -21,32 +19,19 @@ CpuBandwidth draw_bandwidth(int parallel, const std::optional<CpuBandwidth>& cei
                         ceiling);
 }
 
-/// How long one stretch must be so that the target's limit, or that there is none, shows in it.
-int64_t stretch_us(const Scenario& scenario, NodeId target, const MachineFacts& machine) {
-  const Tree tree = tree_by_now(scenario);
-  const auto bandwidth = get<CpuBandwidth>(tree[target].limits, Knob::CpuMax);
-  if (!bandwidth || !bandwidth->quota_us) return 1'000 * *uniform<int64_t>(20, 80);
-  const double can_use = parallelism(scenario, target, machine);
-  const int cpus = static_cast<int>(effective_cpus(tree, target, machine).ids.size());
-  // A tick a CPU more than a whole run, in which nothing runs before the limit is set.
-  const double late_us = cpus * static_cast<double>(machine.tick_ns()) / 1'000;
-  const double needed = window_to_exceed_us(*bandwidth, 0, cpus, can_use, machine) + 2 * late_us;
-  return static_cast<int64_t>(std::clamp(needed, 40'000.0, kLongestStretchUs)) / 1'000 * 1'000;
-}
-
 void draw_changes(Scenario& scenario, NodeId target, const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const int parallel = std::max(1, parallelism(scenario, target, machine));
   const int count = *uniform(1, 3);
-  int64_t at_us = stretch_us(scenario, target, machine);
+  int64_t at_us = stretch_us(by_now(scenario), target, 1'000 * *uniform<int64_t>(20, 80), machine);
   for (int i = 0; i < count; ++i) {
-    const Tree tree = tree_by_now(scenario);
+    const Tree tree = by_now(scenario).tree;
     const NodeId node = changed_node(tree, target);
     const bool is_cleared = *chance(20) && tree[node].limits.contains(Knob::CpuMax);
     const CpuBandwidth value = is_cleared ? CpuBandwidth{std::nullopt, *period_gen(2'000, 100'000)}
                                           : draw_bandwidth(parallel, bandwidth_above(tree, node));
     add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::CpuMax, value}, machine);
-    at_us += stretch_us(scenario, target, machine);
+    at_us += stretch_us(by_now(scenario), target, 1'000 * *uniform<int64_t>(20, 80), machine);
   }
   scenario.window = fixed_window(static_cast<double>(at_us), constraints);
 }

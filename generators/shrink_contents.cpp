@@ -29,6 +29,20 @@ Candidates drop_from(const Scenario& scenario, Member list) {
   });
 }
 
+/// Without the workers from `first` on, and what is done to them; later ones have lower indices then.
+Scenario without_workers(const Scenario& scenario, size_t first, size_t count) {
+  Scenario candidate = scenario;
+  const auto begin = candidate.workers.begin() + static_cast<std::ptrdiff_t>(first);
+  candidate.workers.erase(begin, begin + static_cast<std::ptrdiff_t>(count));
+  std::erase_if(candidate.actions, [&](Action& action) {
+    const auto worker = static_cast<size_t>(action.worker);
+    if (action.kind != Action::Kind::Migrate || worker < first) return false;
+    action.worker -= static_cast<int>(count);
+    return worker < first + count;
+  });
+  return candidate;
+}
+
 /// One workload that wants as much as two of the same kind.
 std::optional<Workload> together(const Workload& one, const Workload& other) {
   const auto* memory = std::get_if<MemoryHog>(&one);
@@ -84,6 +98,13 @@ Candidates join_actions(const Scenario& scenario) {
   }
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const Action& action = scenario.actions[i];
+    if (action.kind == Action::Kind::Migrate) {
+      // The worker may as well have been there from the start.
+      with([&](Scenario& joined) {
+        joined.workers[static_cast<size_t>(action.worker)].node = action.node;
+        joined.actions.erase(joined.actions.begin() + static_cast<std::ptrdiff_t>(i));
+      });
+    }
     if (action.kind != Action::Kind::SetLimit) continue;
     // What it sets may as well have stood from the start.
     with([&](Scenario& joined) {
@@ -107,7 +128,9 @@ Candidates join_actions(const Scenario& scenario) {
 Candidates drop_probes(const Scenario& scenario) { return drop_from(scenario, &Scenario::probes); }
 
 Candidates drop_workers(const Scenario& scenario) {
-  Candidates candidates = drop_from(scenario, &Scenario::workers);
+  Candidates candidates = without_chunks(scenario.workers.size(), [&](size_t first, size_t count) {
+    return without_workers(scenario, first, count);
+  });
   // Where the sum of several is what matters, one may want as much.
   for (size_t kept = 0; kept < scenario.workers.size(); ++kept) {
     for (size_t dropped = 0; dropped < scenario.workers.size(); ++dropped) {
@@ -115,7 +138,7 @@ Candidates drop_workers(const Scenario& scenario) {
       if (kept == dropped || !both) continue;
       Scenario candidate = scenario;
       candidate.workers[kept].workload = *both;
-      candidate.workers.erase(candidate.workers.begin() + static_cast<std::ptrdiff_t>(dropped));
+      candidate = without_workers(candidate, dropped, 1);
       if (validate(candidate).empty()) candidates.push_back(std::move(candidate));
     }
   }

@@ -3,10 +3,13 @@
 
 #include "generators/shrink_steps.h"
 #include "generators/tree_gen.h"
+#include "model/rules.h"
 
 namespace treeline {
 
 namespace {
+
+constexpr int kGone = -1;
 
 std::vector<bool> flags(const Tree& tree, bool value) {
   return std::vector<bool>(static_cast<size_t>(tree.size()), value);
@@ -25,7 +28,18 @@ void refer_to(Referrers& referrers, const std::vector<NodeId>& node_of) {
   });
 }
 
+/// Workers that go take their migrations along.
 void refer_to(Scenario& scenario, const std::vector<NodeId>& node_of) {
+  std::vector<int> worker_of;
+  int kept = 0;
+  for (const Worker& worker : scenario.workers) {
+    const bool is_kept = node_of[static_cast<size_t>(worker.node)] != kNoParent;
+    worker_of.push_back(is_kept ? kept++ : kGone);
+  }
+  std::erase_if(scenario.actions, [&](Action& action) {
+    if (action.kind == Action::Kind::Migrate) action.worker = worker_of[static_cast<size_t>(action.worker)];
+    return action.worker == kGone;
+  });
   refer_to(scenario.workers, node_of);
   refer_to(scenario.actions, node_of);
   refer_to(scenario.probes, node_of);
@@ -95,7 +109,7 @@ std::vector<NodeId> ends_of_lineages(const Scenario& scenario) {
   const auto add = [&](NodeId node) {
     if (std::find(ends.begin(), ends.end(), node) == ends.end()) ends.push_back(node);
   };
-  for (const Worker& worker : scenario.workers) add(worker.node);
+  for (const NodeId node : occupied_nodes(scenario)) add(node);
   for (const Probe& probe : scenario.probes) add(probe.node);
   if (ends.empty()) {
     for (NodeId id = 0; id < tree.size(); ++id) {

@@ -276,6 +276,15 @@ Result<void> CgroupTree::attach(pid_t pid, NodeId node, Controller controller) {
   return part ? impl_->attach(pid, node, *part) : Result<void>{};
 }
 
+int CgroupTree::migrate(pid_t pid, NodeId node) {
+  for (const Part& part : impl_->parts) {
+    const std::string proxy = proxy_path(node, part.controller);
+    const std::string group = proxy.empty() ? path(node, part.controller) : proxy;
+    if (const int error = write_file(group + "/cgroup.procs", std::to_string(pid))) return error;
+  }
+  return 0;
+}
+
 Result<void> CgroupTree::attach_to_owner(pid_t pid, Controller controller) {
   const Part* part = impl_->part_of(controller);
   if (!part) return {};

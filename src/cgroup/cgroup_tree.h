@@ -49,6 +49,10 @@ class CgroupTree {
   /// The same in the hierarchy of one controller only.
   Result<void> attach(pid_t pid, NodeId node, Controller controller);
 
+  /// Moves a running process with all its threads into the node, in every hierarchy: the errno of the first
+  /// refusal (0: none). By cgroup.procs, since libcgroup moves single threads on v1.
+  int migrate(pid_t pid, NodeId node);
+
   /// Moves a process to the owner group's level in one hierarchy: out of the tree (planted faults). On v2
   /// into a leaf proxy of the owner group.
   Result<void> attach_to_owner(pid_t pid, Controller controller);

@@ -59,7 +59,9 @@ std::set<Controller> controllers_of(const Scenario& scenario) {
   for (const Worker& worker : scenario.workers) {
     if (std::holds_alternative<IoHog>(worker.workload)) result.insert(Controller::Io);
   }
-  for (const Action& action : scenario.actions) result.insert(controller_of(action));
+  for (const Action& action : scenario.actions) {
+    if (const auto controller = controller_of(action)) result.insert(*controller);
+  }
   return result;
 }
 
@@ -106,6 +108,7 @@ class Run {
         options_(options),
         fault_(options.fault, scenario, machine),
         limits_(scenario.tree),
+        places_(places_of(scenario)),
         pages_(std::move(pages)),
         began_ns_(monotonic_ns()) {
     observation_.machine = machine;
@@ -125,6 +128,12 @@ class Run {
   }
 
  private:
+  static std::vector<NodeId> places_of(const Scenario& scenario) {
+    std::vector<NodeId> places;
+    for (const Worker& worker : scenario.workers) places.push_back(worker.node);
+    return places;
+  }
+
   Result<void> run_phases() {
     for (const auto& phase : {&Run::actualize, &Run::spawn, &Run::run_window, &Run::stop, &Run::release,
                               &Run::drain, &Run::tear_down}) {
@@ -177,7 +186,7 @@ class Run {
 
   /// Nodes into which workers will be attached.
   std::set<NodeId> occupied() const {
-    std::set<NodeId> nodes;
+    std::set<NodeId> nodes = occupied_nodes(scenario_);
     for (const Worker& worker : scenario_.workers) nodes.insert(fault_.node_of(worker));
     return nodes;
   }
@@ -324,6 +333,8 @@ class Run {
         return perform_kill(action);
       case Action::Kind::SetLimit:
         return perform_set_limit(action);
+      case Action::Kind::Migrate:
+        return perform_migration(action);
     }
   }
 
@@ -348,6 +359,40 @@ class Run {
     observation_.actions.push_back(std::move(seen));
     reap_all();
     sample();
+  }
+
+  void perform_migration(const Action& action) {
+    const auto worker = static_cast<size_t>(action.worker);
+    reap_all();
+    sample();
+    ActionObservation seen;
+    seen.started_ns = monotonic_ns() - start_ns_;
+    seen.write_errno = fault_.migration_errno();
+    if (seen.write_errno == 0 && !fault_.ignores(action)) seen.write_errno = migrate(worker, action.node);
+    seen.completed_ns = monotonic_ns() - start_ns_;
+    seen.progress = progress();
+    if (seen.write_errno == 0) {
+      fault_.note_migration(action, places_[worker], pages_.report(worker).bytes_touched.load());
+      places_[worker] = action.node;
+    }
+    observation_.actions.push_back(std::move(seen));
+    sample();
+  }
+
+  int migrate(size_t worker, NodeId node) {
+    if (!processes_[worker].alive()) return ESRCH;
+    if (const int error = groups_->migrate(processes_[worker].pid(), node)) return error;
+    if (fault_.lifts_quota_on_migration()) {
+      for (const NodeId above : scenario_.tree.lineage(node)) {
+        if (limits_[above].limits.contains(Knob::CpuMax)) set_quota_free(above);
+      }
+    }
+    return 0;
+  }
+
+  void set_quota_free(NodeId node) {
+    const KnobContext context = machine_.knob_context(Controller::Cpu);
+    groups_->write_all(node, encode(Knob::CpuMax, CpuBandwidth{}, limits_[node].limits, context));
   }
 
   /// cgroup.kill; the dead are reaped, so that only what it left alive keeps the group populated.
@@ -568,7 +613,8 @@ class Run {
   const Scenario& scenario_;
   const ExecutorOptions& options_;
   FaultPlayer fault_;
-  Tree limits_;  ///< With the limits that stand by now.
+  Tree limits_;                 ///< With the limits that stand by now.
+  std::vector<NodeId> places_;  ///< Where the workers are by now.
   SharedPages pages_;
   WorkerEvents events_;
   Observation observation_;

@@ -1,6 +1,7 @@
 #include "executor/fault_player.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "model/rules_partition.h"
 
@@ -134,9 +135,32 @@ bool FaultPlayer::escapes_freezer(const Worker& worker) const {
 }
 
 bool FaultPlayer::ignores(const Action& action) const {
-  return (is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw) ||
+  return (is(PlantedFault::MigrationMissed) && action.kind == Action::Kind::Migrate) ||
+         (is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw) ||
          (is(PlantedFault::KillMissed) && action.kind == Action::Kind::Kill) ||
          (action.kind == Action::Kind::SetLimit && ignores_change(action.knob));
+}
+
+int FaultPlayer::migration_errno() const { return is(PlantedFault::MigrationRefused) ? EBUSY : 0; }
+
+void FaultPlayer::note_migration(const Action& action, NodeId from, int64_t bytes) {
+  migrations_.push_back({from, action.node, bytes});
+}
+
+void FaultPlayer::shift_charges(std::vector<Counters>& nodes) const {
+  const Tree& tree = scenario_.tree;
+  for (const Migration& migration : migrations_) {
+    for (NodeId id = 0; id < tree.size(); ++id) {
+      const bool left = tree.is_in_subtree(migration.from, id) && !tree.is_in_subtree(migration.to, id);
+      const bool joined = tree.is_in_subtree(migration.to, id) && !tree.is_in_subtree(migration.from, id);
+      auto& own = nodes[static_cast<size_t>(id)];
+      if (is(PlantedFault::PidsChargeStaysOnMigration) && left) ++own[Counter::PidsCurrent];
+      if (!is(PlantedFault::MemoryChargeMoves)) continue;
+      if (left)
+        own[Counter::MemoryCurrent] = std::max<int64_t>(own[Counter::MemoryCurrent] - migration.bytes, 0);
+      if (joined) own[Counter::MemoryCurrent] += migration.bytes;
+    }
+  }
 }
 
 bool FaultPlayer::ignores_change(Knob knob) const {
@@ -180,6 +204,7 @@ void FaultPlayer::cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) co
 void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t elapsed_ns) const {
   if (!fault_ || moment == Moment::Before) return;
   if (is(PlantedFault::CpuUsageUnderReported)) cap_usage(nodes, elapsed_ns);
+  if (moment != Moment::Drained) shift_charges(nodes);
   if (is(PlantedFault::CpuUsageLeaks)) leak(nodes, Counter::CpuUsageNs);
   if (is(PlantedFault::MemoryUsageLeaks)) leak(nodes, Counter::MemoryCurrent);
   if (is(PlantedFault::PidsUsageLeaks)) leak(nodes, Counter::PidsCurrent);

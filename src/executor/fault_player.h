@@ -26,6 +26,12 @@ class FaultPlayer {
   bool escapes_freezer(const Worker& worker) const;
 
   bool ignores(const Action& action) const;
+  /// The errno with which a migration is refused; 0: it is not.
+  int migration_errno() const;
+  /// cpu.max is lost where a task comes in.
+  bool lifts_quota_on_migration() const { return is(PlantedFault::CpuMaxLostOnMigration); }
+  /// The worker has moved from one node to the action's; it has touched so many bytes.
+  void note_migration(const Action& action, NodeId from, int64_t bytes);
 
   enum class Moment { Before, Window, After, Drained };
   /// Counters of all nodes as the defective kernel reports them, `elapsed_ns` after the first attach.
@@ -38,12 +44,18 @@ class FaultPlayer {
  private:
   bool is(PlantedFault fault) const { return fault_ == fault; }
   bool ignores_change(Knob knob) const;
+  void shift_charges(std::vector<Counters>& nodes) const;
   void leak(std::vector<Counters>& nodes, Counter counter) const;
   void cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) const;
 
   std::optional<PlantedFault> fault_;
   const Scenario& scenario_;
   const MachineFacts& machine_;
+  struct Migration {
+    NodeId from, to;
+    int64_t bytes;
+  };
+  std::vector<Migration> migrations_;
 };
 
 }  // namespace treeline

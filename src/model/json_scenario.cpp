@@ -209,6 +209,7 @@ void fields(Archive& archive, Action& action) {
   archive.choice("kind", action.kind, kActionNames);
   archive.field("node", action.node);
   if (action.kind == Action::Kind::SetLimit) archive_setting(archive, action.knob, action.value);
+  if (action.kind == Action::Kind::Migrate) archive.field("worker", action.worker);
 }
 
 template <typename Archive>

@@ -51,7 +51,12 @@ enum class PlantedFault : uint8_t {
   MemoryMaxChangeMissed,    ///< The same of memory.max.
   PidsMaxChangeMissed,      ///< The same of pids.max.
   ChangeReadbackWrong,      ///< A limit that was changed while work runs reads back ten times as high.
-  KernelWarns,              ///< Any run with a cpu.max logs a WARNING and taints the kernel.
+  MigrationMissed,          ///< A migration is taken and does nothing.
+  MigrationRefused,         ///< A migration is refused with EBUSY.
+  CpuMaxLostOnMigration,    ///< cpu.max is not enforced any more where a task has come in.
+  MemoryChargeMoves,        ///< What a task has touched is charged to the group to which it moves.
+  PidsChargeStaysOnMigration,  ///< A task that moves stays charged to the group that it left.
+  KernelWarns,                 ///< Any run with a cpu.max logs a WARNING and taints the kernel.
 };
 
 struct PlantedFaultInfo {

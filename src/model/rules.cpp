@@ -222,7 +222,7 @@ void check_limits(const Scenario& scenario, const MachineFacts& machine, std::ve
 void check_change(const Scenario& scenario, size_t i, const MachineFacts& machine,
                   std::vector<Fault>& faults) {
   const Action& action = scenario.actions[i];
-  const Tree tree = tree_after(scenario, i, [](size_t) { return true; });
+  const Tree tree = scenario_after(scenario, i, [](size_t) { return true; }).tree;
   const std::string path = fmt::format("/actions/{}/knob", i);
   if (!machine.has(action.knob)) {
     faults.push_back({path, "this machine does not have the knob"});
@@ -258,8 +258,8 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     if (scenario.actions[i].kind == Action::Kind::SetLimit) {
       check_change(scenario, i, machine, faults);
-    } else {
-      check_controller(machine, controller_of(scenario.actions[i]), faults);
+    } else if (const auto controller = controller_of(scenario.actions[i])) {
+      check_controller(machine, *controller, faults);
     }
   }
   for (size_t i = 0; i < scenario.probes.size(); ++i) {

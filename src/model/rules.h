@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "model/machine_facts.h"
@@ -36,6 +37,8 @@ IdSet effective_mems(const Tree& tree, NodeId node, const MachineFacts& machine)
 int expected_errno(const Tree& tree, NodeId node, Knob knob, const KnobValue& value,
                    const MachineFacts& machine);
 
+/// Nodes in which workers start, or to which they go.
+std::set<NodeId> occupied_nodes(const Scenario& scenario);
 /// v2, "no internal process constraint" (kernel/cgroup/cgroup.c, cgroup_migrate_vet_dst): tasks of a node
 /// that has children sit in a limitless leaf child of it, the leaf proxy, which is no node of the tree. On v1
 /// they sit in the node itself.
@@ -43,9 +46,6 @@ bool has_leaf_proxy(const Scenario& scenario, NodeId node, const MachineFacts& m
                     Controller controller);
 /// The subtree's groups in the controller's hierarchy, leaf proxies among them.
 int groups_in(const Scenario& scenario, NodeId top, const MachineFacts& machine, Controller controller);
-
-/// The tree with the limits that stand after the first `actions` actions; `taken` says which SetLimit counts.
-Tree tree_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
 
 /// Some node carries cgroup.max.depth or cgroup.max.descendants.
 bool limits_the_hierarchy(const Scenario& scenario);

@@ -37,16 +37,6 @@ IdSet effective_ids(const Tree& tree, NodeId node, Knob knob, const std::vector<
 
 }  // namespace
 
-Tree tree_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken) {
-  Tree tree = scenario.tree;
-  for (size_t i = 0; i < actions; ++i) {
-    const Action& action = scenario.actions[i];
-    if (action.kind == Action::Kind::SetLimit && taken(i))
-      tree[action.node].limits[action.knob] = action.value;
-  }
-  return tree;
-}
-
 std::optional<NodeId> binding_memory_node(const Tree& tree, NodeId node, int64_t page_size) {
   return binding_node(tree, node, Knob::MemoryMax, page_size);
 }

@@ -5,13 +5,21 @@
 
 namespace treeline {
 
+std::set<NodeId> occupied_nodes(const Scenario& scenario) {
+  std::set<NodeId> nodes;
+  for (const Worker& worker : scenario.workers) nodes.insert(worker.node);
+  for (const Action& action : scenario.actions) {
+    if (action.kind == Action::Kind::Migrate) nodes.insert(action.node);
+  }
+  return nodes;
+}
+
 bool has_leaf_proxy(const Scenario& scenario, NodeId node, const MachineFacts& machine,
                     Controller controller) {
   if (machine.knob_context(controller).version == CgroupVersion::V1 || scenario.tree.is_leaf(node)) {
     return false;
   }
-  return std::any_of(scenario.workers.begin(), scenario.workers.end(),
-                     [&](const Worker& worker) { return worker.node == node; });
+  return occupied_nodes(scenario).contains(node);
 }
 
 int groups_in(const Scenario& scenario, NodeId top, const MachineFacts& machine, Controller controller) {

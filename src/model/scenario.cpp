@@ -27,18 +27,50 @@ std::span<const Knob> changeable_knobs() {
   return kKnobs;
 }
 
-Controller controller_of(const Action& action) {
-  if (action.kind == Action::Kind::SetLimit) return knob_info(action.knob).controller;
-  return action.kind == Action::Kind::Kill ? Controller::Core : Controller::Freezer;
+std::optional<Controller> controller_of(const Action& action) {
+  switch (action.kind) {
+    case Action::Kind::SetLimit:
+      return knob_info(action.knob).controller;
+    case Action::Kind::Kill:
+      return Controller::Core;
+    case Action::Kind::Migrate:
+      return std::nullopt;
+    case Action::Kind::Freeze:
+    case Action::Kind::Thaw:
+      break;
+  }
+  return Controller::Freezer;
 }
 
 std::string describe(const Action& action, const Tree& tree) {
+  if (action.kind == Action::Kind::Migrate) {
+    return fmt::format("migrate worker {} to {}", action.worker, tree.path(action.node));
+  }
   std::string text =
       fmt::format("{} {}", kActionNames[static_cast<size_t>(action.kind)], tree.path(action.node));
   if (action.kind == Action::Kind::SetLimit) {
     text += fmt::format(" {}={}", knob_info(action.knob).name, describe(action.knob, action.value));
   }
   return text;
+}
+
+Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken) {
+  Scenario after = scenario;
+  after.actions.clear();
+  for (size_t i = 0; i < actions; ++i) {
+    const Action& action = scenario.actions[i];
+    if (!taken(i)) continue;
+    if (action.kind == Action::Kind::SetLimit) after.tree[action.node].limits[action.knob] = action.value;
+    if (action.kind == Action::Kind::Migrate) {
+      after.workers[static_cast<size_t>(action.worker)].node = action.node;
+    }
+  }
+  return after;
+}
+
+bool migrates(const Scenario& scenario) {
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(),
+                     [](const Action& action) { return action.kind == Action::Kind::Migrate; });
 }
 
 namespace {
@@ -139,6 +171,7 @@ Size size_of(const Scenario& scenario) {
   for (const Action& action : scenario.actions) {
     if (action.at_us != last_us) size.detail += digits(action.at_us);
     if (action.kind == Action::Kind::SetLimit) size.detail += detail_of(action.value);
+    if (action.kind == Action::Kind::Migrate) size.detail += digits(action.worker);
     last_us = action.at_us;
   }
   for (const Probe& probe : scenario.probes) size.detail += detail_of(probe.value);

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,24 +38,33 @@ struct Worker {
 
 /// Something that happens `at_us` after the common start.
 struct Action {
-  enum class Kind : uint8_t { Freeze, Thaw, Kill, SetLimit };  ///< Kill: cgroup.kill (v2)
+  enum class Kind : uint8_t {
+    Freeze,
+    Thaw,
+    Kill,  ///< cgroup.kill (v2)
+    SetLimit,
+    Migrate,  ///< A worker's process, with all its threads, goes to `node`; its children stay.
+  };
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
   NodeId node = kRoot;
   /// SetLimit: one of changeable_knobs() gets a value; "max" clears it.
   Knob knob = Knob::CpuMax;
   KnobValue value = Amount{};
+  /// Migrate: index of the worker. It is somewhere else by then.
+  int worker = 0;
   bool operator==(const Action&) const = default;
 };
 
 /// By Action::Kind; also in JSON.
-inline constexpr std::array<std::string_view, 4> kActionNames{"freeze", "thaw", "kill", "set_limit"};
+inline constexpr std::array<std::string_view, 5> kActionNames{"freeze", "thaw", "kill", "set_limit",
+                                                              "migrate"};
 
 /// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
 std::span<const Knob> changeable_knobs();
-/// Whose files the action writes.
-Controller controller_of(const Action& action);
-/// "freeze t/a", "set_limit t/a cpu.max=10/100 ms"
+/// Whose files the action writes; nullopt: it concerns every hierarchy.
+std::optional<Controller> controller_of(const Action& action);
+/// "freeze t/a", "set_limit t/a cpu.max=10/100 ms", "migrate worker 0 to t/a"
 std::string describe(const Action& action, const Tree& tree);
 
 /// One write that is tried after the tree stands and before any worker starts, to see whether the kernel
@@ -105,6 +116,12 @@ struct Fault {
   std::string message;
 };
 std::vector<Fault> validate(const Scenario& scenario);
+
+/// The scenario as it stands when its first `actions` actions are over, without actions: limits that were set
+/// and workers that were moved by those that `taken` says were done.
+Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
+/// Some worker is to go from one node to another.
+bool migrates(const Scenario& scenario);
 
 /// What draw() says below the tree: actions, probes and the window, one line each.
 std::string describe_timeline(const Scenario& scenario);

@@ -129,6 +129,7 @@ class Validator {
       in_range(path + "/at_us", action.at_us, previous, std::max(previous, scenario_.window.length_us));
       previous = std::max(previous, action.at_us);
       if (action.kind == Action::Kind::SetLimit) check_change(path, action);
+      if (action.kind == Action::Kind::Migrate) check_migration(path, i);
     }
     if (!scenario_.actions.empty() && scenario_.window.until_settled) {
       refuse("/window/until_settled", "actions need a fixed window");
@@ -141,6 +142,18 @@ class Validator {
       refuse(path + "/knob", "cannot be changed by an action");
     } else if (const auto why = why_illegal(action.knob, action.value)) {
       refuse(path + "/value" + why->json_path, why->message);
+    }
+  }
+
+  void check_migration(const std::string& path, size_t i) {
+    const Action& action = scenario_.actions[i];
+    if (action.worker < 0 || action.worker >= static_cast<int>(scenario_.workers.size())) {
+      return refuse(path + "/worker", fmt::format("there is no worker {}", action.worker));
+    }
+    if (!faults_.empty()) return;  // where the worker is by then depends on all before
+    const Scenario by_then = scenario_after(scenario_, i, [](size_t) { return true; });
+    if (by_then.workers[static_cast<size_t>(action.worker)].node == action.node) {
+      refuse(path + "/node", fmt::format("worker {} is there already", action.worker));
     }
   }
 

@@ -51,10 +51,11 @@ std::string span_of(const Segment& segment) {
 }
 
 template <typename Used>
-void judge_segment(const Scenario& scenario, const Observation& observation, const Segment& segment,
+void judge_segment(const Scenario& whole, const Observation& observation, const Segment& segment,
                    const char* name, const char* by, const Used& used_in, std::vector<Finding>& findings) {
+  const Scenario& scenario = segment.scenario;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    const Limits& limits = segment.tree[node].limits;
+    const Limits& limits = scenario.tree[node].limits;
     const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
     const std::optional<double> used = used_in(segment, node);
     if (!limit || !limit->quota_us || !used || workers_in(scenario, node).empty()) continue;
@@ -70,7 +71,7 @@ void judge_segment(const Scenario& scenario, const Observation& observation, con
     const Subject subject{name, Controller::Cpu, node, "ms"};
     const std::string what = fmt::format("CPU time of {} under {} in {}, {}", scenario.tree.path(node),
                                          describe(Knob::CpuMax, *limit), span_of(segment), by);
-    const double could = cpu_potential_ns(scenario, observation, segment, node);
+    const double could = cpu_potential_ns(whole, observation, segment, node);
     std::string why;
     if (could <= bound) {
       why = fmt::format("without the limit it would surely have used only {:.1f} ms", could / 1e6);
@@ -122,7 +123,7 @@ std::vector<Finding> judge_cpu_bandwidth_witness(const Scenario& scenario, const
   return judge_all(scenario, observation, "cpu.bandwidth_witness", "by its workers' own clocks",
                    [&](const Segment& segment, NodeId node) -> std::optional<double> {
                      double sum = 0;
-                     for (const size_t i : workers_in(scenario, node)) {
+                     for (const size_t i : workers_in(segment.scenario, node)) {
                        sum += clock_in(observation.workers[i], observation, segment);
                      }
                      return sum;

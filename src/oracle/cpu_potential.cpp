@@ -36,9 +36,10 @@ std::optional<double> sure_cap_ns(const Limits& limits, int64_t length_ns) {
   return static_cast<double>(periods) * static_cast<double>(*limit->quota_us) * 1'000;
 }
 
-bool only_sets_limits(const Scenario& scenario) {
-  return std::all_of(scenario.actions.begin(), scenario.actions.end(),
-                     [](const Action& action) { return action.kind == Action::Kind::SetLimit; });
+bool always_runs(const Scenario& scenario) {
+  return std::all_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
+    return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate;
+  });
 }
 
 }  // namespace
@@ -83,9 +84,10 @@ std::optional<double> used_ns(const Observation& observation, const Segment& seg
   return used ? std::optional<double>(static_cast<double>(*used)) : std::nullopt;
 }
 
-double cpu_potential_ns(const Scenario& scenario, const Observation& observation, const Segment& segment,
+double cpu_potential_ns(const Scenario& whole, const Observation& observation, const Segment& segment,
                         NodeId node) {
-  if (!only_sets_limits(scenario)) return 0;  // frozen time is no demand
+  if (!always_runs(whole)) return 0;  // frozen time is no demand
+  const Scenario& scenario = segment.scenario;
   const int64_t length_ns = running_ns(observation, segment);
   const auto running = static_cast<double>(length_ns);
   const IdSet cpus = effective_cpus(scenario.tree, node, observation.machine);
@@ -96,7 +98,7 @@ double cpu_potential_ns(const Scenario& scenario, const Observation& observation
     const IdSet own = effective_cpus(scenario.tree, worker.node, observation.machine);
     return std::min(cpus_wanted(worker.workload), static_cast<double>(own.ids.size())) * running;
   };
-  const auto cap = [&](NodeId id) { return sure_cap_ns(segment.tree[id].limits, length_ns); };
+  const auto cap = [&](NodeId id) { return sure_cap_ns(scenario.tree[id].limits, length_ns); };
   const double demand_ns = potential(scenario, node, wanted, cap);
   const auto used = used_ns(observation, segment, node);
   const auto used_by_tree = used_ns(observation, segment, kRoot);

@@ -23,7 +23,7 @@ double share_against_outside(const Scenario& scenario, const Observation& observ
 /// ns: its hogs' demand, under the other nodes' limits, on the CPUs they may use, less stolen time and the
 /// outside's share. Where other workers of the tree compete, only what those CPUs had idle is sure. 0 where a
 /// freeze or a kill may have taken the demand away.
-double cpu_potential_ns(const Scenario& scenario, const Observation& observation, const Segment& segment,
+double cpu_potential_ns(const Scenario& whole, const Observation& observation, const Segment& segment,
                         NodeId node);
 /// CPU time of a node in the segment by its counter; nullopt if it was not read.
 std::optional<double> used_ns(const Observation& observation, const Segment& segment, NodeId node);

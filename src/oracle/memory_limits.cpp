@@ -66,7 +66,7 @@ double would_keep_bytes(const Scenario& scenario, const Observation& observation
 void judge_max_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
                   std::vector<Finding>& findings) {
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    const auto limit = memory_limit_bytes(segment.tree, observation, node);
+    const auto limit = memory_limit_bytes(segment.scenario.tree, observation, node);
     const auto most = most_in(segment, observation.nodes[static_cast<size_t>(node)], Counter::MemoryCurrent);
     const std::vector<size_t> workers = workers_in(scenario, node);
     if (!limit || !most || workers.empty()) continue;
@@ -79,7 +79,8 @@ void judge_max_in(const Scenario& scenario, const Observation& observation, cons
     });
     const int64_t bound = *limit + forced_bytes(scenario, observation, node);
     std::string why;
-    if (would_keep_bytes(scenario, observation, segment.tree, node, lives) <= static_cast<double>(bound)) {
+    if (would_keep_bytes(scenario, observation, segment.scenario.tree, node, lives) <=
+        static_cast<double>(bound)) {
       why = "its workers would not use more without the limit";
     }
     if (!are_done) why = "its workers were not done";
@@ -170,7 +171,7 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
   if (segments.empty()) return findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     // The limits of the last stretch: what presses them in the end either fits or was killed.
-    const std::optional<int64_t> limit = memory_limit_bytes(segments.back().tree, observation, node);
+    const std::optional<int64_t> limit = memory_limit_bytes(segments.back().scenario.tree, observation, node);
     if (!limit || held_demand_bytes(scenario, node) == 0) continue;
     findings.push_back(judge_missing_kill(scenario, observation, node, *limit));
   }

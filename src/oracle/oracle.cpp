@@ -19,6 +19,7 @@
 #include "oracle/memory_limits.h"
 #include "oracle/memory_oom_group.h"
 #include "oracle/memory_swap.h"
+#include "oracle/migration.h"
 #include "oracle/pids.h"
 
 namespace treeline {
@@ -27,9 +28,13 @@ namespace {
 
 using C = Controller;
 
-constexpr std::array<Invariant, 30> kInvariants{{
-    {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth},
-    {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness},
+constexpr std::array<Invariant, 33> kInvariants{{
+    // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
+    {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
+     true},
+    {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth, true},
+    {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness,
+     true},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
     {"cpu.no_throttle", C::Cpu, "A subtree below its quota is never throttled", judge_cpu_no_throttle},
     {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness},
@@ -37,7 +42,7 @@ constexpr std::array<Invariant, 30> kInvariants{{
      judge_cpu_conservation},
     {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage},
     {"cpu.pressure", C::Cpu, "A group's CPU pressure is the time that its tasks waited", judge_cpu_pressure},
-    {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement},
+    {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement, true},
     {"memory.max", C::Memory, "A subtree's memory never exceeds its limit", judge_memory_max},
     {"memory.oom", C::Memory, "An OOM kill happens iff the demand exceeds the limit", judge_memory_oom},
     {"memory.oom_attribution", C::Memory, "OOM kills are counted at the victim's group",
@@ -51,18 +56,23 @@ constexpr std::array<Invariant, 30> kInvariants{{
      judge_memory_conservation},
     {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss},
     {"memory.drained", C::Memory, "Memory is uncharged after exit", judge_memory_drained},
-    {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max},
+    {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max, true},
     {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork},
-    {"pids.conservation", C::Pids, "A group's tasks are its own and its children's", judge_pids_conservation},
+    {"pids.conservation", C::Pids, "A group's tasks are its own and its children's", judge_pids_conservation,
+     true},
     {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
     {"freezer.stops", C::Freezer, "Nothing moves while frozen", judge_freezer_stops},
     {"freezer.resumes", C::Freezer, "Everything moves after the thaw", judge_freezer_resumes},
+    {"memory.migration", C::Memory, "Memory stays charged where it was, whoever moves",
+     judge_memory_migration, true},
+    {"cgroup.migration", C::Core, "A task may always move to another group of the tree",
+     judge_cgroup_migration, true},
     {"cgroup.kill", C::Core, "cgroup.kill leaves nothing and takes nobody else", judge_cgroup_kill},
     {"cgroup.hierarchy", C::Core, "A group is refused iff a hierarchy limit above is reached",
      judge_cgroup_hierarchy},
-    {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback},
-    {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal},
-    {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health},
+    {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback, true},
+    {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal, true},
+    {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health, true},
 }};
 
 bool fits(const Scenario& scenario, const Observation& observation) {
@@ -82,7 +92,9 @@ Result<Verdict> judge(const Scenario& scenario, const Observation& observation) 
     return fail(ErrorKind::Infrastructure, "judge", "the observation", 0, "it is of another scenario");
   }
   Verdict verdict;
+  const bool any_migrates = migrates(scenario);
   for (const Invariant& invariant : kInvariants) {
+    if (any_migrates && !invariant.follows_migrations) continue;
     std::vector<Finding> findings = invariant.judge(scenario, observation);
     verdict.findings.insert(verdict.findings.end(), findings.begin(), findings.end());
   }

@@ -18,6 +18,8 @@ struct Invariant {
   Controller controller;
   std::string_view summary;
   std::vector<Finding> (*judge)(const Scenario&, const Observation&);
+  /// It knows where workers are at each instant. The others say nothing of a run in which some migrate.
+  bool follows_migrations = false;
 };
 
 /// Every invariant, in the order of reports.

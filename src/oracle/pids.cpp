@@ -67,8 +67,8 @@ bool other_limit_near(const Tree& tree, NodeId node) {
 
 /// Forks that the workers below the node surely tried between the segment's readings: progress of a storm
 /// counts its tries.
-int64_t tries_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
-                 NodeId node) {
+int64_t tries_in(const Observation& observation, const Segment& segment, NodeId node) {
+  const Scenario& scenario = segment.scenario;
   int64_t tries = 0;
   for (const size_t i : workers_in(scenario, node)) {
     if (!std::holds_alternative<ForkStorm>(scenario.workers[i].workload)) continue;
@@ -85,11 +85,11 @@ int64_t tries_in(const Scenario& scenario, const Observation& observation, const
 }
 
 /// A limit below the present count lets nobody in, and nobody has to go.
-void judge_max_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
-                  std::vector<Finding>& findings) {
+void judge_max_in(const Observation& observation, const Segment& segment, std::vector<Finding>& findings) {
+  const Scenario& scenario = segment.scenario;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
-    const auto limit = amount(segment.tree[node].limits, Knob::PidsMax);
+    const auto limit = amount(scenario.tree[node].limits, Knob::PidsMax);
     const auto most = most_in(segment, seen, Counter::PidsCurrent);
     const int64_t attached = attached_in(scenario, node);
     if (!limit || !most || attached == 0) continue;
@@ -97,8 +97,8 @@ void judge_max_in(const Scenario& scenario, const Observation& observation, cons
         segment.is_first ? attached : get(first_reading(segment, seen), Counter::PidsCurrent).value_or(0);
     const int64_t allowed = std::max(*limit, there);
     std::string why;
-    if (there + tries_in(scenario, observation, segment, node) <= allowed) why = "no more tasks were wanted";
-    if (other_limit_near(segment.tree, node)) why = "another limit may have refused them";
+    if (there + tries_in(observation, segment, node) <= allowed) why = "no more tasks were wanted";
+    if (other_limit_near(scenario.tree, node)) why = "another limit may have refused them";
     findings.push_back(at_most(
         {"pids.max", Controller::Pids, node, "tasks"}, static_cast<double>(*most),
         static_cast<double>(allowed),
@@ -112,9 +112,9 @@ void judge_max_in(const Scenario& scenario, const Observation& observation, cons
 
 std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  if (changes(scenario, Knob::PidsMax)) {
+  if (changes(scenario, Knob::PidsMax) || migrates(scenario)) {
     for (const Segment& segment : segments_of(scenario, observation)) {
-      judge_max_in(scenario, observation, segment, findings);
+      judge_max_in(observation, segment, findings);
     }
     return findings;
   }
@@ -222,9 +222,23 @@ int64_t ending_threads(const Scenario& scenario, const std::vector<size_t>& work
   return threads;
 }
 
+/// Children stay in the group in which their parent was when it forked them: of one that moved it is not
+/// known how many are where.
+bool was_left_by_children(const Scenario& scenario, const Observation& observation, NodeId node) {
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    if (action.kind != Action::Kind::Migrate) continue;
+    const auto worker = static_cast<size_t>(action.worker);
+    const bool was_here = action.node == node || scenario.workers[worker].node == node;
+    if (was_here && observation.workers[worker].forks_ok > 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-std::vector<Finding> judge_pids_conservation(const Scenario& scenario, const Observation& observation) {
+std::vector<Finding> judge_pids_conservation(const Scenario& whole, const Observation& observation) {
+  const Scenario scenario = scenario_at_end(whole, observation);
   std::vector<Finding> findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto current = get(observation.nodes[static_cast<size_t>(node)].after, Counter::PidsCurrent);
@@ -232,12 +246,14 @@ std::vector<Finding> judge_pids_conservation(const Scenario& scenario, const Obs
     const bool all_read = std::all_of(children.begin(), children.end(), [&](NodeId child) {
       return get(observation.nodes[static_cast<size_t>(child)].after, Counter::PidsCurrent).has_value();
     });
-    if (!current || !all_read || workers_in(scenario, node).empty()) continue;
+    if (!current || !all_read) continue;
+    if (workers_in(scenario, node).empty() && workers_in(whole, node).empty()) continue;
     int64_t tasks = 0;
     const auto own_threads = static_cast<double>(ending_threads(scenario, workers_at(scenario, node)));
     const auto all_threads = static_cast<double>(ending_threads(scenario, workers_in(scenario, node)));
     std::string why;
     if (any_left_children(scenario, observation, node)) why = "a killed worker left children";
+    if (was_left_by_children(whole, observation, node)) why = "a worker that moved has children here";
     for (const size_t i : workers_at(scenario, node)) {
       const WorkerObservation& worker = observation.workers[i];
       const bool lived = worker.end == WorkerEnd::Stopped || worker.end == WorkerEnd::Finished;

@@ -11,10 +11,10 @@ namespace treeline {
 /// exact at every ancestor. Tasks that are attached are not refused (pids_can_attach only charges), so the
 /// bound is the greater of the limit and the workers attached. Conclusive if, under the other limits, more
 /// tasks were wanted.
-/// Where pids.max is changed while work runs, each stretch with its limits is judged by itself: children
-/// stay, so that the bound is the greater of the limit and what was there when the stretch began (a limit may
-/// be set below the present count: Documentation/admin-guide/cgroup-v2.rst). Conclusive if more forks were
-/// tried in it than that leaves room for, and no other pids.max stands above or below.
+/// Where pids.max is changed or workers move while work runs, each stretch with its limits is judged by
+/// itself: children stay, so that the bound is the greater of the limit and what was there when the stretch
+/// began (a limit may be set below the present count: Documentation/admin-guide/cgroup-v2.rst). Conclusive if
+/// more forks were tried in it than that leaves room for, and no other pids.max stands above or below.
 std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation& observation);
 
 /// A fork fails with EAGAIN iff some ancestor is full. Children stay to the end, so:
@@ -23,7 +23,9 @@ std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation&
 ///  succeed.
 std::vector<Finding> judge_pids_fork(const Scenario& scenario, const Observation& observation);
 
-/// pids.current is the number of the group's own tasks and its children's, exactly, when all hold still.
+/// pids.current is the number of the group's own tasks and its children's, exactly, when all hold still. A
+/// task that migrates takes its charge along (pids_can_attach), and leaves its children's where it forked
+/// them.
 std::vector<Finding> judge_pids_conservation(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

@@ -31,7 +31,9 @@ bool was_changed(const Observation& observation, size_t action) {
   return seen.started_ns != ActionObservation::kNotTried && seen.write_errno == 0;
 }
 
-Tree tree_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
+namespace {
+
+Scenario in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
   Scenario begun = scenario;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     if (memory_limit_was_refused(scenario, observation, node)) {
@@ -39,14 +41,28 @@ Tree tree_in_force(const Scenario& scenario, const Observation& observation, siz
       begun.tree[node].limits.erase(Knob::MemorySwapMax);
     }
   }
-  return tree_after(begun, actions, [&](size_t i) { return was_changed(observation, i); });
+  return scenario_after(begun, actions, [&](size_t i) { return was_changed(observation, i); });
+}
+
+bool begins_a_segment(const Action& action) {
+  return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate;
+}
+
+}  // namespace
+
+Tree tree_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
+  return in_force(scenario, observation, actions).tree;
+}
+
+Scenario scenario_at_end(const Scenario& scenario, const Observation& observation) {
+  return in_force(scenario, observation, scenario.actions.size());
 }
 
 std::vector<Segment> segments_of(const Scenario& scenario, const Observation& observation) {
   const std::vector<Sample>& series = observation.nodes[kRoot].series;
   std::vector<Segment> segments;
   Segment next;
-  next.tree = tree_in_force(scenario, observation, 0);
+  next.scenario = in_force(scenario, observation, 0);
   next.change_ns = next.from_ns = observation.first_attach_ns;
   next.is_first = true;
   const auto add = [&](int64_t to_ns, size_t end_sample) {
@@ -58,11 +74,11 @@ std::vector<Segment> segments_of(const Scenario& scenario, const Observation& ob
     next.is_first = false;
   };
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
-    if (scenario.actions[i].kind != Action::Kind::SetLimit || !was_changed(observation, i)) continue;
+    if (!begins_a_segment(scenario.actions[i]) || !was_changed(observation, i)) continue;
     const ActionObservation& seen = observation.actions[i];
     add(seen.started_ns, sample_until(series, seen.started_ns));
     next.change_ns = seen.started_ns;
-    next.tree = tree_in_force(scenario, observation, i + 1);
+    next.scenario = in_force(scenario, observation, i + 1);
     next.first_sample = sample_from(series, seen.completed_ns);
     const bool is_read = next.first_sample < series.size();
     next.from_ns = is_read ? series[next.first_sample].at_ns - series[next.first_sample].took_ns : 0;

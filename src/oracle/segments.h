@@ -8,10 +8,11 @@
 
 namespace treeline {
 
-/// A stretch of a run in which no limit changed, between two readings of all counters. A run without any
-/// SetLimit that the kernel took is one stretch. The time in which a change is written belongs to none.
+/// A stretch of a run in which no limit changed and no worker moved, between two readings of all counters. A
+/// run without any SetLimit or Migrate that the kernel took is one stretch. The time in which a change is
+/// written belongs to none.
 struct Segment {
-  Tree tree;              ///< With the limits in force.
+  Scenario scenario;      ///< With the limits in force and the workers where they are; without actions.
   int64_t change_ns = 0;  ///< When the write that it begins with began; the first attach in the first one.
   int64_t from_ns = 0;    ///< Before the first reading of it began.
   int64_t to_ns = 0;      ///< After the last reading of it.
@@ -32,10 +33,12 @@ const Counters& last_reading(const Segment& segment, const NodeObservation& node
 /// The greatest value that any reading within the segment showed.
 std::optional<int64_t> most_in(const Segment& segment, const NodeObservation& node, Counter counter);
 
-/// The kernel took this SetLimit.
+/// The kernel took this SetLimit or Migrate.
 bool was_changed(const Observation& observation, size_t action);
 /// With the limits that stand when the first `actions` actions are over: those that the kernel took.
 Tree tree_in_force(const Scenario& scenario, const Observation& observation, size_t actions);
+/// With the workers where the last of the migrations that the kernel took left them.
+Scenario scenario_at_end(const Scenario& scenario, const Observation& observation);
 /// Some action of the scenario changes the knob: what judges a whole run by the limits that it began with has
 /// nothing to say then.
 bool changes(const Scenario& scenario, Knob knob);

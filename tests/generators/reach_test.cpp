@@ -233,12 +233,12 @@ void expect_every_corner(const Constraints& constraints, std::set<Knob> never, s
 
 // Freezing is an action: a worker of a frozen node would never start.
 TEST(Reach, EveryCornerWithin1950Draws) {
-  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 3);
+  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 4);
 }
 
 TEST(Reach, EveryCornerOfV2Within2850Draws) {
   const FakeMachine machine = FakeMachine().v2().cpus(4).swap(1 << 30);
-  expect_every_corner(machine.constraints(), {Knob::Freeze}, 4);
+  expect_every_corner(machine.constraints(), {Knob::Freeze}, 5);
 }
 
 /// A change of the knob above a worker, for which `fits` holds of the limit before and after.
@@ -248,7 +248,7 @@ void expect_change(const char* property, Knob knob, int most, Fits fits) {
     for (size_t i = 0; i < scenario.actions.size(); ++i) {
       const Action& action = scenario.actions[i];
       const auto all = [](size_t) { return true; };
-      const Tree before = tree_after(scenario, i, all);
+      const Tree before = scenario_after(scenario, i, all).tree;
       if (action.knob == knob &&
           has_worker_below(scenario, action.node, [](const Workload&) { return true; }) &&
           fits(scenario, before[action.node].limits, action)) {
@@ -288,6 +288,62 @@ TEST(Reach, MemoryLoweredBelowWhatIsHeldWithin10Draws) {
                   const auto next = std::get<Amount>(action.value).value;
                   return next && demand_below(scenario, action.node) > *next;
                 });
+}
+
+/// Some migration of the scenario, with what stands before it, fits.
+bool any_migration(const Scenario& scenario,
+                   const std::function<bool(const Scenario& before, const Action&)>& fits) {
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    if (action.kind == Action::Kind::Migrate &&
+        fits(scenario_after(scenario, i, [](size_t) { return true; }), action)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// From a group without cpu.max above it into one with, as in 2a4b03ffc69f, and back.
+TEST(Reach, HogsThatComeUnderAQuotaAndThatEscapeOneWithin20Draws) {
+  for (const bool is_entering : {true, false}) {
+    expect_reach("cpu_migration", 20, [=](const Scenario& scenario) {
+      return any_migration(scenario, [=](const Scenario& before, const Action& action) {
+        const Worker& worker = before.workers[static_cast<size_t>(action.worker)];
+        const auto is_limited = [&](NodeId node) {
+          const auto lineage = before.tree.lineage(node);
+          return std::any_of(lineage.begin(), lineage.end(),
+                             [&](NodeId above) { return before.tree[above].limits.contains(Knob::CpuMax); });
+        };
+        return is_endless(worker.workload) && is_limited(action.node) == is_entering &&
+               is_limited(worker.node) != is_entering;
+      });
+    });
+  }
+}
+
+TEST(Reach, MemoryHogsThatMoveAcrossAndUpAndDownWithin30Draws) {
+  enum class Way : uint8_t { Up, Down, Across };
+  for (const Way way : {Way::Up, Way::Down, Way::Across}) {
+    expect_reach("memory_migration", 30, [=](const Scenario& scenario) {
+      return any_migration(scenario, [=](const Scenario& before, const Action& action) {
+        const Worker& worker = before.workers[static_cast<size_t>(action.worker)];
+        const bool up = before.tree.is_in_subtree(worker.node, action.node);
+        const bool down = before.tree.is_in_subtree(action.node, worker.node);
+        return std::holds_alternative<MemoryHog>(worker.workload) && (way == Way::Up) == up &&
+               (way == Way::Down) == down;
+      });
+    });
+  }
+}
+
+TEST(Reach, StormsThatMoveIntoAFullGroupWithin30Draws) {
+  expect_reach("pids_migration", 30, [](const Scenario& scenario) {
+    return any_migration(scenario, [](const Scenario& before, const Action& action) {
+      const Worker& worker = before.workers[static_cast<size_t>(action.worker)];
+      const auto limit = amount(before.tree[action.node].limits, Knob::PidsMax);
+      return std::holds_alternative<ForkStorm>(worker.workload) && limit && *limit <= 1;
+    });
+  });
 }
 
 TEST(Reach, QuotasThatAreSetLoweredRaisedAndClearedWithin40Draws) {

@@ -240,6 +240,45 @@ TEST(Shrink, TwoChangesThatAreNeededEndAtOneInstant) {
   }
 }
 
+TEST(Shrink, AMigrationToAGroupWithALimitKeepsTwoNodesAndItsWorker) {
+  const auto comes_under_a_limit = [](const Scenario& scenario) {
+    for (size_t i = 0; i < scenario.actions.size(); ++i) {
+      const Action& action = scenario.actions[i];
+      if (action.kind != Action::Kind::Migrate) continue;
+      const Scenario before = scenario_after(scenario, i, [](size_t) { return true; });
+      const Worker& worker = before.workers[static_cast<size_t>(action.worker)];
+      const auto* hog = std::get_if<CpuHog>(&worker.workload);
+      const bool is_limited = scenario.tree[action.node].limits.contains(Knob::CpuMax);
+      if (hog && is_limited && !scenario.tree.is_in_subtree(worker.node, action.node)) return true;
+    }
+    return false;
+  };
+  expect_minimum("cpu_migration", comes_under_a_limit, {2, 1, 1, 1, 0}, 300);
+}
+
+TEST(Shrink, AWorkerThatGoesTakesItsMigrationsAlong) {
+  const MachineFacts machine = FakeMachine().facts();
+  Scenario scenario;
+  scenario.tree.nodes = {{"a", kNoParent, {}}, {"b", kRoot, {}}};
+  scenario.workers = {{kRoot, Idle{}}, {kRoot, ForkStorm{3}}, {1, Idle{}}};
+  for (const int worker : {0, 1}) {
+    scenario.actions.push_back({20'000, Action::Kind::Migrate, 1});
+    scenario.actions.back().worker = worker;
+  }
+  scenario.window.length_us = 60'000;
+  const auto storm_moves = [](const Scenario& candidate) {
+    return std::any_of(candidate.actions.begin(), candidate.actions.end(), [&](const Action& action) {
+      return std::holds_alternative<ForkStorm>(
+          candidate.workers[static_cast<size_t>(action.worker)].workload);
+    });
+  };
+  ASSERT_TRUE(validate(scenario).empty());
+  const Scenario end = shrink_greedily(scenario, machine, storm_moves).scenario;
+  ASSERT_EQ(end.workers.size(), 1u) << draw(end);
+  ASSERT_EQ(end.actions.size(), 1u) << draw(end);
+  EXPECT_EQ(end.actions[0].worker, 0);
+}
+
 TEST(Shrink, RefusedProbeKeepsOneNodeAndOneProbe) {
   const MachineFacts machine = FakeMachine().facts();
   const auto refused = [machine](const Scenario& scenario) {

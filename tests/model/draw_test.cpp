@@ -17,7 +17,9 @@ Scenario known_scenario() {
       {0, CpuHog{}}, {1, MemoryHog{}}, {2, ForkStorm{9}}, {2, IoHog{}}, {3, CpuHog{2, 50, 10'000}}};
   scenario.actions = {{50'000, Action::Kind::Freeze, 1},
                       {80'000, Action::Kind::Thaw, 1},
-                      {90'000, Action::Kind::SetLimit, 2, Knob::PidsMax, Amount{3}}};
+                      {90'000, Action::Kind::SetLimit, 2, Knob::PidsMax, Amount{3}},
+                      {95'000, Action::Kind::Migrate, 3}};
+  scenario.actions.back().worker = 2;
   scenario.probes = {{3, Knob::CpuWeight, Amount{0}}};
   scenario.window = {200'000, false, 10'000};
   return scenario;
@@ -36,6 +38,7 @@ TEST(Draw, ShowsWhatIsLimitedAndWhatRunsWhere) {
 at 50 ms freeze t/a
 at 80 ms thaw t/a
 at 90 ms set_limit t/b pids.max=3
+at 95 ms migrate worker 2 to t/a/leaf
 try cpu.weight=0 on t/a/leaf
 for 200 ms
 )");
@@ -80,7 +83,7 @@ TEST(Draw, NamesEveryNodeWorkerActionAndProbeOfARichScenario) {
   }
   EXPECT_THAT(text, testing::HasSubstr("at 30 ms thaw t/every_knob\n"));
   EXPECT_THAT(text, testing::HasSubstr("on t/every_knob/a/a\n"));
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5 + 7 + 4 + 5 + 1);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5 + 7 + 5 + 5 + 1);
 }
 
 }  // namespace

@@ -23,6 +23,12 @@ Scenario chain_with_worker(int nodes, Workload workload) {
   return scenario;
 }
 
+/// Worker 0 goes to the root.
+Scenario with_migration(Scenario scenario) {
+  scenario.actions.push_back({20'000, Action::Kind::Migrate, kRoot});
+  return scenario;
+}
+
 Scenario with(Scenario scenario, NodeId node, Knob knob, KnobValue value) {
   scenario.tree[node].limits[knob] = std::move(value);
   return scenario;
@@ -154,6 +160,15 @@ Scenario least_scenario(F fault) {
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::PidsMax, Amount{4}});
       return scenario;
     }
+    case F::MigrationMissed:
+      return with_migration(chain_with_worker(2, hog));
+    case F::CpuMaxLostOnMigration:
+      return with(with_migration(chain_with_worker(2, hog)), 0, Knob::CpuMax, half);
+    case F::MemoryChargeMoves:
+      return with_migration(chain_with_worker(2, MemoryHog{}));
+    case F::MigrationRefused:
+    case F::PidsChargeStaysOnMigration:
+      return with_migration(chain_with_worker(2, Idle{}));
     case F::KernelWarns: {
       Scenario scenario;
       scenario.tree = chain(1);
@@ -207,7 +222,10 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "partition",
                                               "cpu_bandwidth_change",
                                               "memory_change",
-                                              "pids_change"};
+                                              "pids_change",
+                                              "cpu_migration",
+                                              "memory_migration",
+                                              "pids_migration"};
   const std::set<std::string_view> invariants{
       "cpu.bandwidth",    "cpu.bandwidth_witness",  "cpu.entitlement",
       "cpu.no_throttle",  "cpu.fairness",           "cpu.conservation",
@@ -218,7 +236,8 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
       "freezer.stops",    "freezer.resumes",        "knob.readback",
       "knob.refusal",     "kernel.health",          "memory.high",
       "memory.oom_group", "memory.swap_max",        "cgroup.hierarchy",
-      "cgroup.kill",      "memory.oom_swap",        "cpu.pressure"};
+      "cgroup.kill",      "memory.oom_swap",        "cpu.pressure",
+      "cpu.migration",    "memory.migration",       "cgroup.migration"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

@@ -104,7 +104,9 @@ Scenario rich_scenario() {
   scenario.actions = {{10'000, Action::Kind::Freeze, 1},
                       {30'000, Action::Kind::Thaw, 1},
                       {30'000, Action::Kind::SetLimit, 1, Knob::CpuMax, CpuBandwidth{std::nullopt, 5'000}},
-                      {40'000, Action::Kind::SetLimit, 0, Knob::PidsMax, Amount{7}}};
+                      {40'000, Action::Kind::SetLimit, 0, Knob::PidsMax, Amount{7}},
+                      {50'000, Action::Kind::Migrate, 4}};
+  scenario.actions.back().worker = 1;
   scenario.probes = {{0, Knob::CpuMax, CpuBandwidth{-7, 12}},
                      {1, Knob::CpuWeight, Amount{10'001}},
                      {2, Knob::CpusetCpus, IdSet{}},
@@ -161,7 +163,8 @@ Observation rich_observation() {
   observation.actions = {{10'000'001, 10'000'900, 0, {1, 2, 3}},
                          {30'000'001, -1, 16, {}},
                          {30'000'002, 30'000'003, 0, {}, "5000 -1"},
-                         {40'000'001, 40'000'002, 0, {}, "7"}};
+                         {40'000'001, 40'000'002, 0, {}, "7"},
+                         {50'000'001, 50'000'002, 0, {4, 5}, ""}};
   observation.probes = {{22, "100000 -1", "100000 -1"}, {0, "1024", "1024"}, {16, "0-1", "0-1"}, {}, {}};
   observation.noise = {{0, 40'000'000, 1, 2, 3}, {1, 4, 5, 6, 7}};
   observation.health = {512, 513, true, {"WARNING: CPU: 0 PID: 1 at kernel/sched/fair.c:1", ""}};

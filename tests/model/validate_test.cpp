@@ -11,14 +11,16 @@ using model_test::rich_scenario;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::vector<std::string> paths(const Scenario& scenario) {
+std::vector<std::string> paths(const std::vector<Fault>& faults) {
   std::vector<std::string> result;
-  for (const Fault& fault : validate(scenario)) {
+  for (const Fault& fault : faults) {
     EXPECT_FALSE(fault.message.empty()) << fault.json_path;
     result.push_back(fault.json_path);
   }
   return result;
 }
+
+std::vector<std::string> paths(const Scenario& scenario) { return paths(validate(scenario)); }
 
 TEST(Validate, AcceptsTheRichAndThePlainScenario) {
   EXPECT_THAT(paths(rich_scenario()), IsEmpty());
@@ -68,6 +70,33 @@ TEST(Validate, ActionsAtBothEndsOfTheWindowAreLegal) {
   Scenario scenario = plain_scenario();
   scenario.actions = {{0, Action::Kind::Freeze, 0}, {scenario.window.length_us, Action::Kind::Thaw, 0}};
   EXPECT_THAT(paths(scenario), IsEmpty());
+}
+
+/// Two nodes and a worker in the first, which is to go to `first` and then to `second`.
+std::vector<Fault> faults_of_migrations(NodeId first, NodeId second, int worker = 0) {
+  Scenario scenario = plain_scenario();
+  scenario.tree.nodes = {{"t", kNoParent, {}}, {"a", kRoot, {}}};
+  scenario.workers = {{kRoot, Idle{}}};
+  scenario.window.until_settled = false;
+  for (const NodeId node : {first, second}) {
+    scenario.actions.push_back({10'000, Action::Kind::Migrate, node});
+    scenario.actions.back().worker = worker;
+  }
+  return validate(scenario);
+}
+
+TEST(Validate, AWorkerMayGoAndComeBack) { EXPECT_TRUE(faults_of_migrations(1, kRoot).empty()); }
+
+TEST(Validate, AWorkerCannotGoWhereItIs) {
+  EXPECT_THAT(paths(faults_of_migrations(kRoot, 1)), ElementsAre("/actions/0/node"));
+  EXPECT_THAT(paths(faults_of_migrations(1, 1)), ElementsAre("/actions/1/node"));
+}
+
+TEST(Validate, OnlyAWorkerThatThereIsCanGo) {
+  EXPECT_THAT(paths(faults_of_migrations(1, kRoot, 1)),
+              ElementsAre("/actions/0/worker", "/actions/1/worker"));
+  EXPECT_THAT(paths(faults_of_migrations(1, kRoot, -1)),
+              ElementsAre("/actions/0/worker", "/actions/1/worker"));
 }
 
 TEST(Validate, ActionsAtOneInstantAreLegal) {

@@ -150,7 +150,7 @@ TEST(LimitChange, OneThatWasNotTriedCutsNothing) {
   const std::vector<Segment> segments = segments_of(world.scenario, world.seen);
   ASSERT_EQ(segments.size(), 1u);
   EXPECT_TRUE(segments[0].is_first && segments[0].is_last);
-  EXPECT_EQ(segments[0].tree, world.scenario.tree);
+  EXPECT_EQ(segments[0].scenario.tree, world.scenario.tree);
 }
 
 TEST(LimitChange, MissingReadingsLeaveTheStretchOut) {
