@@ -55,7 +55,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 23;
+constexpr size_t kCount = 24;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -97,6 +97,9 @@ const std::array<Entry, kCount>& entries() {
       {{"cpu_bandwidth_change", "A cpu.max that is changed while work runs binds from then on", kCpuMax,
         kBandwidthAims},
        cpu_bandwidth_change_gen},
+      {{"cpu_fairness_change", "Siblings share by the weights, and with the tasks, that they have by then",
+        kCpuWeight, kFairnessAims},
+       cpu_fairness_change_gen},
       {{"memory_change", "A memory.max that is changed while work runs binds from then on", kMemoryMax,
         kMemoryChangeAims},
        memory_change_gen},
@@ -175,7 +178,7 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   if (property.name == "partition" && machine.cpus.size() < 3) {
     return "two partitions need a CPU each, and one stays for the rest of the machine";
   }
-  if (property.name == "cpu_fairness" && !has_one_cpu && !machine.has(Knob::CpusetCpus)) {
+  if (property.aims.front() == "cpu.fairness" && !has_one_cpu && !machine.has(Knob::CpusetCpus)) {
     return "without a cpuset the siblings cannot be made to compete for one CPU";
   }
   return std::nullopt;

@@ -20,7 +20,9 @@ Scenario draw(const Constraints& constraints) {
     const bool is_below = ground.tree.is_in_subtree(node, ground.target);
     // Outside the target a few, that must go on; each takes from the time that those inside are due.
     const bool is_busy = scenario.workers.empty() ? is_below : *chance(is_below ? 70 : 30);
-    scenario.workers.push_back({node, is_busy ? endless_hog(threads) : Workload(Idle{})});
+    // What forks while it is to be frozen may leave a child behind.
+    const Workload other = *chance(30) ? Workload(ForkStorm{*uniform(8, 24), 2'000}) : Workload(Idle{});
+    scenario.workers.push_back({node, is_busy ? endless_hog(threads) : other});
   }
   scenario.actions = *actions_gen(scenario.tree, ground.below, 2);
   scenario.window = fixed_window(static_cast<double>(end_after(scenario.actions)), constraints);

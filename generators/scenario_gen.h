@@ -36,6 +36,7 @@ rc::Gen<Scenario> hierarchy_gen(const Constraints& constraints);
 rc::Gen<Scenario> kill_gen(const Constraints& constraints);
 rc::Gen<Scenario> partition_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_bandwidth_change_gen(const Constraints& constraints);
+rc::Gen<Scenario> cpu_fairness_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> memory_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> pids_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_migration_gen(const Constraints& constraints);

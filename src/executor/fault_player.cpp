@@ -167,6 +167,8 @@ bool FaultPlayer::ignores_change(Knob knob) const {
   switch (knob) {
     case Knob::CpuMax:
       return is(PlantedFault::CpuMaxChangeMissed);
+    case Knob::CpuWeight:
+      return is(PlantedFault::CpuWeightChangeMissed);
     case Knob::MemoryMax:
       return is(PlantedFault::MemoryMaxChangeMissed);
     case Knob::PidsMax:

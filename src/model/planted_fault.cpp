@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 45> kTable{{
+constexpr std::array<PlantedFaultInfo, 46> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -239,6 +239,13 @@ constexpr std::array<PlantedFaultInfo, 45> kTable{{
      "pids_change",
      "pids.max",
      {1, 1, 1, 0, 0}},
+    // One CPU (a cpuset) makes the siblings compete; the one whose weight is changed needs none before.
+    {F::CpuWeightChangeMissed,
+     "cpu-weight-change-missed",
+     "a change of cpu.weight while work runs does nothing",
+     "cpu_fairness_change",
+     "cpu.fairness",
+     {3, 1, 2, 1, 0}},
     {F::ChangeReadbackWrong,
      "change-readback-wrong",
      "a limit changed while work runs reads back wrong",

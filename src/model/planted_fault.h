@@ -50,6 +50,7 @@ enum class PlantedFault : uint8_t {
   CpuMaxChangeMissed,       ///< A change of cpu.max while work runs is taken and does nothing.
   MemoryMaxChangeMissed,    ///< The same of memory.max.
   PidsMaxChangeMissed,      ///< The same of pids.max.
+  CpuWeightChangeMissed,    ///< The same of cpu.weight.
   ChangeReadbackWrong,      ///< A limit that was changed while work runs reads back ten times as high.
   MigrationMissed,          ///< A migration is taken and does nothing.
   MigrationRefused,         ///< A migration is refused with EBUSY.

@@ -23,7 +23,7 @@ std::string describe(const Strategy& strategy) {
 }
 
 std::span<const Knob> changeable_knobs() {
-  static constexpr std::array kKnobs{Knob::CpuMax, Knob::MemoryMax, Knob::PidsMax};
+  static constexpr std::array kKnobs{Knob::CpuMax, Knob::CpuWeight, Knob::MemoryMax, Knob::PidsMax};
   return kKnobs;
 }
 

@@ -8,6 +8,7 @@
 #include "model/rules.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -26,6 +27,29 @@ int64_t warm_up_ns(const Observation& observation) {
   return kHalfLives * kHalfLifeNs + balance_interval_ns(observation);
 }
 
+/// Weights and workers as they are in the last stretch, and as they were at any time.
+struct Course {
+  Scenario end;
+  std::vector<Scenario> all;
+
+  static Course of(const Scenario& scenario, const Observation& observation) {
+    Course course{scenario_at_end(scenario, observation), {}};
+    for (size_t actions = 0; actions <= scenario.actions.size(); ++actions) {
+      course.all.push_back(scenario_in_force(scenario, observation, actions));
+    }
+    return course;
+  }
+};
+
+/// When the last change that the kernel took was over; 0 if there was none.
+int64_t last_change_ns(const Scenario& scenario, const Observation& observation) {
+  int64_t last_ns = 0;
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    if (was_changed(observation, i)) last_ns = std::max(last_ns, observation.actions[i].completed_ns);
+  }
+  return last_ns;
+}
+
 int threads_at(const Scenario& scenario, NodeId node) {
   int threads = 0;
   for (const size_t i : workers_at(scenario, node)) {
@@ -34,25 +58,42 @@ int threads_at(const Scenario& scenario, NodeId node) {
   return threads;
 }
 
+/// The most that may be left of a group's load elsewhere, from any time at which it had tasks.
+double most_left(const Course& course, NodeId node) {
+  double most = 0;
+  for (const Scenario& then : course.all) {
+    double left = kTaskShares * threads_at(then, node);
+    for (const NodeId child : then.tree.children(node)) {
+      if (workers_in(then, child).empty()) continue;
+      left += std::max(static_cast<double>(shares_of(then.tree[child].limits)), kTaskShares);
+    }
+    most += left;  // of one stretch and of the next
+  }
+  return most;
+}
+
 /// ε of a group that competes: see the header.
-double weight_error(const Scenario& scenario, NodeId node) {
+double weight_error(const Course& course, NodeId node) {
+  const Scenario& scenario = course.end;
   double here = kTaskShares * threads_at(scenario, node);
-  double left = here;
   for (const NodeId child : scenario.tree.children(node)) {
     if (workers_in(scenario, child).empty()) continue;
-    const auto shares = static_cast<double>(shares_of(scenario.tree[child].limits));
-    here += shares / (1 + weight_error(scenario, child));
-    left += std::max(shares, kTaskShares);
+    here += static_cast<double>(shares_of(scenario.tree[child].limits)) / (1 + weight_error(course, child));
   }
-  return std::ldexp(left / here, -kHalfLives);
+  return std::ldexp(most_left(course, node) / here, -kHalfLives);
 }
 
 bool anything_takes_tasks_away(const Scenario& scenario) {
-  if (!scenario.actions.empty()) return true;
-  return std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(), [](const Node& node) {
-    const auto limit = get<CpuBandwidth>(node.limits, Knob::CpuMax);
-    return limit && limit->quota_us;
-  });
+  const bool all_are_changes =
+      std::all_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
+        return action.kind == Action::Kind::Migrate ||
+               (action.kind == Action::Kind::SetLimit && action.knob == Knob::CpuWeight);
+      });
+  return !all_are_changes ||
+         std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(), [](const Node& node) {
+           const auto limit = get<CpuBandwidth>(node.limits, Knob::CpuMax);
+           return limit && limit->quota_us;
+         });
 }
 
 /// The one CPU that all workers of the subtree compete for without ever sleeping; -1 if it is not so.
@@ -120,9 +161,12 @@ struct Interval {
 
 }  // namespace
 
-std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observation& observation) {
+std::vector<Finding> judge_cpu_fairness(const Scenario& drawn, const Observation& observation) {
   std::vector<Finding> findings;
-  if (anything_takes_tasks_away(scenario)) return findings;
+  if (anything_takes_tasks_away(drawn)) return findings;
+  const Course course = Course::of(drawn, observation);
+  const Scenario& scenario = course.end;
+  const int64_t warm_ns = last_change_ns(drawn, observation) + warm_up_ns(observation);
   for (NodeId parent = 0; parent < scenario.tree.size(); ++parent) {
     const int cpu = contended_cpu(scenario, observation, parent);
     if (cpu < 0) continue;
@@ -140,11 +184,10 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observat
     }
     if (groups.empty() || competitors < 2) continue;
     double error = std::ldexp(1, -kHalfLives);  // of a leaf proxy
-    for (const NodeId child : groups) error = std::max(error, weight_error(scenario, child));
+    for (const NodeId child : groups) error = std::max(error, weight_error(course, child));
     const double quantum = std::max(static_cast<double>(observation.machine.base_slice_ns),
                                     static_cast<double>(observation.machine.tick_ns())) +
                            tick_or_gap_ns(observation, cpu);
-    const int64_t warm_ns = warm_up_ns(observation);
     const Interval interval{scenario, observation, parent, warm_ns, quantum};
     const Interval second_half{scenario, observation, parent, (warm_ns + observation.window_ns) / 2, quantum};
     const Service whole = interval.whole();

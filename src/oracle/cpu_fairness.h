@@ -27,9 +27,13 @@ namespace treeline {
 ///    half-lives and one such delay its weight is still less by ε = 2^-8·(load left)/(load here); that takes
 ///    f·(1−f)·ε of S until it is gone, 32 ms/ln 2 and one more delay.
 ///
+/// Where weights are changed or workers migrate while work runs, the warm-up begins anew with the last of
+/// these, and what counts is who is where, with which weight, from then on: of what left a group, or was
+/// reweighted (reweight_entity, propagate_entity_load_avg), no more may stay than ε says.
+///
 /// A gap that does not last is no violation: the second half of the interval must show it, too.
-/// Needs: no quota or action anywhere in the tree (they would take competitors away). Conclusive if the bound
-/// is less than what ignoring the weights (or, of equal weights, halving one) would do.
+/// Needs: no quota anywhere in the tree, no freeze and no kill (they would take competitors away). Conclusive
+/// if the bound is less than what ignoring the weights (or, of equal weights, halving one) would do.
 std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

@@ -37,7 +37,7 @@ constexpr std::array<Invariant, 33> kInvariants{{
      true},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
     {"cpu.no_throttle", C::Cpu, "A subtree below its quota is never throttled", judge_cpu_no_throttle},
-    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness},
+    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness, true},
     {"cpu.conservation", C::Cpu, "A group's CPU time is its tasks' and its children's",
      judge_cpu_conservation},
     {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage},

@@ -31,9 +31,7 @@ bool was_changed(const Observation& observation, size_t action) {
   return seen.started_ns != ActionObservation::kNotTried && seen.write_errno == 0;
 }
 
-namespace {
-
-Scenario in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
+Scenario scenario_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
   Scenario begun = scenario;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     if (memory_limit_was_refused(scenario, observation, node)) {
@@ -44,6 +42,8 @@ Scenario in_force(const Scenario& scenario, const Observation& observation, size
   return scenario_after(begun, actions, [&](size_t i) { return was_changed(observation, i); });
 }
 
+namespace {
+
 bool begins_a_segment(const Action& action) {
   return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate;
 }
@@ -51,18 +51,18 @@ bool begins_a_segment(const Action& action) {
 }  // namespace
 
 Tree tree_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
-  return in_force(scenario, observation, actions).tree;
+  return scenario_in_force(scenario, observation, actions).tree;
 }
 
 Scenario scenario_at_end(const Scenario& scenario, const Observation& observation) {
-  return in_force(scenario, observation, scenario.actions.size());
+  return scenario_in_force(scenario, observation, scenario.actions.size());
 }
 
 std::vector<Segment> segments_of(const Scenario& scenario, const Observation& observation) {
   const std::vector<Sample>& series = observation.nodes[kRoot].series;
   std::vector<Segment> segments;
   Segment next;
-  next.scenario = in_force(scenario, observation, 0);
+  next.scenario = scenario_in_force(scenario, observation, 0);
   next.change_ns = next.from_ns = observation.first_attach_ns;
   next.is_first = true;
   const auto add = [&](int64_t to_ns, size_t end_sample) {
@@ -78,7 +78,7 @@ std::vector<Segment> segments_of(const Scenario& scenario, const Observation& ob
     const ActionObservation& seen = observation.actions[i];
     add(seen.started_ns, sample_until(series, seen.started_ns));
     next.change_ns = seen.started_ns;
-    next.scenario = in_force(scenario, observation, i + 1);
+    next.scenario = scenario_in_force(scenario, observation, i + 1);
     next.first_sample = sample_from(series, seen.completed_ns);
     const bool is_read = next.first_sample < series.size();
     next.from_ns = is_read ? series[next.first_sample].at_ns - series[next.first_sample].took_ns : 0;

@@ -154,6 +154,13 @@ Scenario least_scenario(F fault) {
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::PidsMax, Amount{4}});
       return scenario;
     }
+    case F::CpuWeightChangeMissed: {
+      Scenario scenario = with(chain_with_worker(2, hog), 0, Knob::CpusetCpus, IdSet{{0}});
+      scenario.tree.nodes.push_back({"sibling", kRoot, {}});
+      scenario.workers.push_back({2, hog});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, 2, Knob::CpuWeight, Amount{300}});
+      return scenario;
+    }
     case F::ChangeReadbackWrong: {
       Scenario scenario;
       scenario.tree = chain(1);
@@ -223,7 +230,8 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "cpu_bandwidth_change",
                                               "memory_change",
                                               "pids_change",
-                                              "cpu_migration",
+                                              "cpu_fairness_change",
+ "cpu_migration",
                                               "memory_migration",
                                               "pids_migration"};
   const std::set<std::string_view> invariants{

@@ -75,7 +75,9 @@ class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
   Size minimum_on(const MachineFacts& facts) const {
     Size minimum = fault().minimum;
     // Where there is one CPU, no cpuset is needed for siblings to compete.
-    if (fault().fault == PlantedFault::CpuWeightsSwapped && facts.cpus.size() == 1) --minimum.limits;
+    const bool compete = fault().fault == PlantedFault::CpuWeightsSwapped ||
+                         fault().fault == PlantedFault::CpuWeightChangeMissed;
+    if (compete && facts.cpus.size() == 1) --minimum.limits;
     return minimum;
   }
 
