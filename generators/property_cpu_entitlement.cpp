@@ -48,6 +48,23 @@ void draw_single_wanter(Scenario& scenario, const Ground& ground, const Constrai
   scenario.window = window_for(needed_us, constraints);
 }
 
+/// One hog, and sleepers that take a slice now and then, on each CPU: what they leave is the hog's. The quota
+/// is great against the slices that may be lost with each period (oracle/cpu_entitlement.h).
+void draw_wanter_among_sleepers(Scenario& scenario, const Ground& ground, const Constraints& constraints) {
+  const auto cpus = static_cast<int>(constraints.machine.cpus.size());
+  const int64_t period_us = *uniform<int64_t>(100, 200) * 1'000;
+  const CpuBandwidth bandwidth{period_us * *uniform<int64_t>(55, 80) / 100, period_us};
+  scenario.tree[ground.target].limits[Knob::CpuMax] = bandwidth;
+  for (const NodeId node : ground.placement.nodes) {
+    const bool is_below = scenario.tree.is_in_subtree(node, ground.target);
+    scenario.workers.push_back(
+        {node, is_below ? Workload(CpuHog{cpus, *uniform(1, 5), 10'000}) : Workload(Idle{})});
+  }
+  scenario.workers.push_back({*one_of(ground.below), endless_hog(1)});
+  scenario.window =
+      window_for(2 * window_to_miss_half_us(bandwidth, cpus, 1, constraints.machine), constraints);
+}
+
 /// As many groups as there are CPUs at most, none above another, each with a CPU of its own and less than
 /// that of quota, which its hog always wants.
 void draw_wanters_apart(Scenario& scenario, const Ground& ground, const Constraints& constraints) {
@@ -84,6 +101,8 @@ Scenario draw(const Constraints& constraints) {
   Scenario scenario = begun_on(ground);
   if (constraints.machine.has(Knob::CpusetCpus) && *chance(92)) {
     draw_wanters_apart(scenario, ground, constraints);
+  } else if (*chance(40)) {
+    draw_wanter_among_sleepers(scenario, ground, constraints);
   } else {
     draw_single_wanter(scenario, ground, constraints);
   }

@@ -52,6 +52,15 @@ double parallel_cpus(const Scenario& scenario, const Observation& observation, N
                           static_cast<double>(cpus.ids.size()));
 }
 
+/// Some worker of the subtree runs and sleeps by turns.
+bool any_sleeps(const Scenario& scenario, NodeId node) {
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  return std::any_of(workers.begin(), workers.end(), [&](size_t i) {
+    const Workload& workload = scenario.workers[i].workload;
+    return !always_wants_cpu(workload) && !std::holds_alternative<Idle>(workload);
+  });
+}
+
 }  // namespace
 
 std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Observation& observation) {
@@ -77,7 +86,9 @@ std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Obser
     if (quota_ns > parallel * period_ns) continue;  // the quota does not bind
     const double late_ns = static_cast<double>(machine.tick_ns() + machine.base_slice_ns);
     const double periods = std::max(std::floor(window_ns / period_ns) - 1, 0.0);
-    double bound = periods * std::min(quota_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
+    const double slack_ns = any_sleeps(scenario, node) ? (1 + cpu_count) * slice_ns : 0;
+    const double given_ns = std::max(quota_ns - slack_ns, 0.0);
+    double bound = periods * std::min(given_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
                    share_against_outside(scenario, observation);
     bound -= cpu_count * slice_ns + usage_rounding_ns(observation);
     std::vector<double> ticks;

@@ -22,7 +22,12 @@ namespace treeline {
 ///  - share: the outside tasks' weight against the owner group's;
 ///  - stolen time and one gap a CPU were not the kernel's to give. The period timer is pinned to one CPU
 ///    (start_cfs_bandwidth): while that one is away nothing is refilled, and all D CPUs may wait for it;
-///  - each CPU may end with an unused slice.
+///  - each CPU may end with an unused slice;
+///  - where a task of the subtree sleeps at times, its CPU gives its slice back to the pool
+///    (__return_cfs_rq_runtime). What lies there reaches a throttled CPU only if it is more than a slice, and
+///    not within the last ms of the period (do_sched_cfs_slack_timer, runtime_refresh_within); the next
+///    refill sets the pool, and does not add to it. So in each period a slice, and one for each CPU, may be
+///    lost: min(quota, …) becomes min(quota − (1 + nCPU)·slice, …).
 /// Conclusive if a kernel that gives only half of the quota would be below the bound: half of the upper bound
 /// of cpu_bandwidth.h is less than this lower one.
 std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Observation& observation);

@@ -1,3 +1,5 @@
+#include "tests/generators/reach.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,45 +13,6 @@
 
 namespace treeline {
 namespace {
-
-using Predicate = std::function<bool(const Scenario&)>;
-
-/// The number of draws until one fits, from 1; 0 if none of `most` does.
-int draws_until(const char* property, const Constraints& constraints, uint64_t seed, int most,
-                const Predicate& fits) {
-  for (int i = 0; i < most; ++i) {
-    if (fits(draw_scenario(*find_property(property), constraints, seed, static_cast<uint64_t>(i))))
-      return i + 1;
-  }
-  return 0;
-}
-
-/// Within the stated number of draws, whatever the seed.
-void expect_reach(const char* property, int most, const Predicate& fits) {
-  const Constraints constraints = FakeMachine().constraints();
-  for (uint64_t seed = 1; seed <= 5; ++seed) {
-    EXPECT_GT(draws_until(property, constraints, seed, most, fits), 0) << property << ", seed " << seed;
-  }
-}
-
-bool any_node(const Scenario& scenario, const std::function<bool(NodeId)>& fits) {
-  for (NodeId id = 0; id < scenario.tree.size(); ++id) {
-    if (fits(id)) return true;
-  }
-  return false;
-}
-
-template <typename Fits>
-bool has_worker_below(const Scenario& scenario, NodeId top, Fits fits) {
-  return std::any_of(scenario.workers.begin(), scenario.workers.end(), [&](const Worker& worker) {
-    return scenario.tree.is_in_subtree(worker.node, top) && fits(worker.workload);
-  });
-}
-
-bool is_endless(const Workload& workload) {
-  const auto* hog = std::get_if<CpuHog>(&workload);
-  return hog && hog->duty_percent == 100;
-}
 
 TEST(Reach, DeepCpuMaxWithAHogAndNoOtherLimitOnItsLineageWithin50Draws) {
   expect_reach("cpu_bandwidth", 50, [](const Scenario& scenario) {
@@ -288,19 +251,6 @@ TEST(Reach, MemoryLoweredBelowWhatIsHeldWithin10Draws) {
                   const auto next = std::get<Amount>(action.value).value;
                   return next && demand_below(scenario, action.node) > *next;
                 });
-}
-
-/// Some migration of the scenario, with what stands before it, fits.
-bool any_migration(const Scenario& scenario,
-                   const std::function<bool(const Scenario& before, const Action&)>& fits) {
-  for (size_t i = 0; i < scenario.actions.size(); ++i) {
-    const Action& action = scenario.actions[i];
-    if (action.kind == Action::Kind::Migrate &&
-        fits(scenario_after(scenario, i, [](size_t) { return true; }), action)) {
-      return true;
-    }
-  }
-  return false;
 }
 
 /// From a group without cpu.max above it into one with, as in 2a4b03ffc69f, and back.

@@ -55,6 +55,23 @@ TEST(CpuEntitlement, ALostPeriodAtEachEndIsNoViolation) {
   EXPECT_NE(finding.status, Status::Violated) << explain(finding);
 }
 
+/// A hog and a sleeper on two CPUs under 60 ms of each 100, which the hog gets but for `lost_ms` a period.
+CpuWorld hog_and_sleeper(double lost_ms) {
+  CpuWorld world;
+  world.cap(kRoot, 60'000, 100'000);
+  world.ran_ms(world.hog(kRoot), 30 * (60 - lost_ms));
+  world.ran_ms(world.hog(kRoot, 2, 1), 1);
+  world.run_for_ms(3'000);
+  return world;
+}
+
+TEST(CpuEntitlement, ASliceForThePoolAndOneForEachCpuMayBeLostToSleepers) {
+  const Finding lost = hog_and_sleeper(14).judge(kName, kRoot);
+  EXPECT_EQ(lost.status, Status::Held) << explain(lost);
+  const Finding starved = hog_and_sleeper(30).judge(kName, kRoot);
+  EXPECT_EQ(starved.status, Status::Violated) << explain(starved);
+}
+
 TEST(CpuEntitlement, StolenTimeIsNotOwed) {
   CpuWorld world = one_hog(10'000, 200);
   world.steal_ms(700);
