@@ -18,6 +18,7 @@
 #include "oracle/memory_high.h"
 #include "oracle/memory_limits.h"
 #include "oracle/memory_oom_group.h"
+#include "oracle/memory_protection.h"
 #include "oracle/memory_swap.h"
 #include "oracle/pids.h"
 
@@ -27,7 +28,7 @@ namespace {
 
 using C = Controller;
 
-constexpr std::array<Invariant, 30> kInvariants{{
+constexpr std::array<Invariant, 31> kInvariants{{
     {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth},
     {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
@@ -47,6 +48,8 @@ constexpr std::array<Invariant, 30> kInvariants{{
     {"memory.swap_max", C::Memory, "A subtree's swap never exceeds its limit", judge_memory_swap_max},
     {"memory.oom_swap", C::Memory, "An OOM kill happens iff memory and swap are exceeded",
      judge_memory_oom_swap},
+    {"memory.protection", C::Memory, "Reclaim spares what memory.min and memory.low protect",
+     judge_memory_protection},
     {"memory.conservation", C::Memory, "A group's memory is its tasks' and its children's",
      judge_memory_conservation},
     {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss},

@@ -51,9 +51,10 @@ TEST(Oracle, KnowsEveryInvariantInReportOrder) {
       ElementsAre("cpu.bandwidth", "cpu.bandwidth_witness", "cpu.entitlement", "cpu.no_throttle",
                   "cpu.fairness", "cpu.conservation", "cpu.rusage", "cpu.pressure", "cpuset.confinement",
                   "memory.max", "memory.oom", "memory.oom_attribution", "memory.high", "memory.oom_group",
-                  "memory.swap_max", "memory.oom_swap", "memory.conservation", "memory.rss", "memory.drained",
-                  "pids.max", "pids.fork", "pids.conservation", "io.max", "freezer.stops", "freezer.resumes",
-                  "cgroup.kill", "cgroup.hierarchy", "knob.readback", "knob.refusal", "kernel.health"));
+                  "memory.swap_max", "memory.oom_swap", "memory.protection", "memory.conservation",
+                  "memory.rss", "memory.drained", "pids.max", "pids.fork", "pids.conservation", "io.max",
+                  "freezer.stops", "freezer.resumes", "cgroup.kill", "cgroup.hierarchy", "knob.readback",
+                  "knob.refusal", "kernel.health"));
 }
 
 TEST(Oracle, EveryFindingCarriesItsInvariantsNameAndASentence) {
