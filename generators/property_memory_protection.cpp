@@ -21,7 +21,7 @@ enum class Style : uint8_t {
 
 Style draw_style() {
   return *rc::gen::weightedElement<Style>(
-      {{12, Style::Sheltered}, {3, Style::Partial}, {2, Style::Overcommitted}, {3, Style::Exhausted}});
+      {{10, Style::Sheltered}, {3, Style::Partial}, {2, Style::Overcommitted}, {5, Style::Exhausted}});
 }
 
 /// The limit, the place whose memory is to be spared, and all places.
@@ -116,6 +116,11 @@ void protect(Tree& tree, const Arena& arena, Style style, int64_t bytes, const C
   protect_between(tree, arena, style, own);
 }
 
+int64_t draw_limit(Style style, int64_t spared, int64_t workers, const Constraints& constraints) {
+  if (style == Style::Exhausted) return spared / 4 * 3 + (workers - 1) * kWorkerOverheadBytes;
+  return spared + workers * besides_bytes(constraints) + *log_uniform(kMiB, 3 * kMiB);  // room for the hogs
+}
+
 Scenario draw(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4, 1);
   Scenario scenario = begun_on(ground);
@@ -123,11 +128,8 @@ Scenario draw(const Constraints& constraints) {
   const Arena arena = draw_arena(ground, constraints);
   const Style style = draw_style();
   const auto workers = static_cast<int64_t>(arena.places.size());
-  const int64_t needs = workers * besides_bytes(constraints);
   const int64_t spared = *log_uniform(2 * kMiB, 6 * kMiB);
-  const int64_t limit = style == Style::Exhausted
-                            ? needs + spared / 2
-                            : needs + spared + *log_uniform(kMiB, 3 * kMiB);  // room for the hogs
+  const int64_t limit = draw_limit(style, spared, workers, constraints);
   tree[arena.limited].limits[Knob::MemoryMax] = Amount{limit / 4096 * 4096};
   protect(tree, arena, style, spared, constraints);
   const int64_t hogs = std::count_if(arena.places.begin(), arena.places.end(),

@@ -27,6 +27,10 @@ void scale_amount(Limits& limits, Knob knob, int64_t numerator, int64_t denomina
   if (number.value) number.value = std::max<int64_t>(*number.value * numerator / denominator + plus, 0);
 }
 
+bool is_protected(const Limits& limits) {
+  return limits.contains(Knob::MemoryLow) || limits.contains(Knob::MemoryMin);
+}
+
 void unprotect(Limits& limits) {
   limits.erase(Knob::MemoryLow);
   limits.erase(Knob::MemoryMin);
@@ -95,7 +99,7 @@ Tree FaultPlayer::enforced_tree() const {
         unprotect(limits);
         break;
       case PlantedFault::MemoryProtectionDeepUnset:
-        if (tree.depth(id) >= 2) unprotect(limits);
+        if (tree.depth(id) >= 2 && is_protected(scenario_.tree[tree[id].parent].limits)) unprotect(limits);
         break;
       case PlantedFault::MemoryProtectionHalved:
         scale_amount(limits, Knob::MemoryLow, 1, 2, 0);

@@ -53,7 +53,7 @@ enum class PlantedFault : uint8_t {
   ChangeReadbackWrong,      ///< A limit that was changed while work runs reads back ten times as high.
   KernelWarns,              ///< Any run with a cpu.max logs a WARNING and taints the kernel.
   MemoryProtectionUnset,    ///< memory.low and memory.min are not enforced.
-  MemoryProtectionDeepUnset,  ///< The same of a node at depth ≥ 2.
+  MemoryProtectionDeepUnset,  ///< The same of a node at depth ≥ 2 whose parent has one, too.
   MemoryProtectionHalved,     ///< The memory.low and memory.min enforced are half of the ones written.
   MemoryLowUncounted,         ///< Breaches of memory.low are not counted.
 };

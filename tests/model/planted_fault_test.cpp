@@ -165,9 +165,11 @@ Scenario least_scenario(F fault) {
     case F::MemoryLowUncounted:
       return with(with(chain_with_worker(2, file), 0, Knob::MemoryMax, mebibyte), 1, Knob::MemoryLow,
                   mebibyte);
-    case F::MemoryProtectionDeepUnset:
-      return with(with(chain_with_worker(3, file), 1, Knob::MemoryMax, mebibyte), 2, Knob::MemoryLow,
-                  mebibyte);
+    case F::MemoryProtectionDeepUnset: {
+      Scenario scenario = with(chain_with_worker(3, file), 0, Knob::MemoryMax, mebibyte);
+      scenario = with(std::move(scenario), 1, Knob::MemoryLow, mebibyte);
+      return with(std::move(scenario), 2, Knob::MemoryLow, mebibyte);
+    }
   }
   return {};
 }
