@@ -25,6 +25,7 @@ constexpr std::array<Knob, 2> kPartition{Knob::CpusetCpus, Knob::CpusetPartition
 constexpr std::array<Knob, 1> kMemoryHigh{Knob::MemoryHigh};
 constexpr std::array<Knob, 2> kOomGroup{Knob::MemoryMax, Knob::MemoryOomGroup};
 constexpr std::array<Knob, 2> kSwap{Knob::MemoryMax, Knob::MemorySwapMax};
+constexpr std::array<Knob, 3> kProtection{Knob::MemoryMax, Knob::MemoryLow, Knob::MemoryMin};
 constexpr std::array<Knob, 2> kHierarchy{Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants};
 
 constexpr std::array<std::string_view, 2> kBandwidthAims{"cpu.bandwidth", "cpu.bandwidth_witness"};
@@ -40,6 +41,7 @@ constexpr std::array<std::string_view, 2> kRulesAims{"knob.readback", "knob.refu
 constexpr std::array<std::string_view, 1> kMemoryHighAims{"memory.high"};
 constexpr std::array<std::string_view, 1> kOomGroupAims{"memory.oom_group"};
 constexpr std::array<std::string_view, 2> kSwapAims{"memory.swap_max", "memory.oom_swap"};
+constexpr std::array<std::string_view, 1> kProtectionAims{"memory.protection"};
 constexpr std::array<std::string_view, 1> kHierarchyAims{"cgroup.hierarchy"};
 constexpr std::array<std::string_view, 1> kPartitionAims{"cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kKillAims{"cgroup.kill"};
@@ -55,7 +57,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 24;
+constexpr size_t kCount = 25;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -115,6 +117,9 @@ const std::array<Entry, kCount>& entries() {
       {{"pids_migration", "A task that migrates takes its charge along, whatever pids.max is there", kPidsMax,
         kPidsMigrationAims},
        pids_migration_gen},
+      {{"memory_protection", "Reclaim spares what memory.min and memory.low protect", kProtection,
+        kProtectionAims},
+       memory_protection_gen},
   }};
   return kEntries;
 }

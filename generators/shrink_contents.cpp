@@ -2,6 +2,7 @@
 #include <array>
 
 #include "generators/shrink_steps.h"
+#include "generators/workload_gen.h"
 
 namespace treeline {
 
@@ -58,6 +59,25 @@ std::optional<Workload> together(const Workload& one, const Workload& other) {
     return ForkStorm{storm->forks + more_forks->forks + 1, storm->pause_us};  // and the other itself
   }
   return std::nullopt;
+}
+
+int64_t memory_wanted_below(const Scenario& scenario, NodeId top) {
+  int64_t bytes = 0;
+  for (const Worker& worker : scenario.workers) {
+    if (scenario.tree.is_in_subtree(worker.node, top)) bytes += bytes_of(worker.workload);
+  }
+  return bytes;
+}
+
+/// Each memory.max that the workers below no longer reach comes down to three quarters of what they want: it
+/// presses them, and half of what they want still fits.
+void press_again(Scenario& scenario) {
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    Limits& limits = scenario.tree[node].limits;
+    const auto limit = amount(limits, Knob::MemoryMax);
+    const int64_t wanted = memory_wanted_below(scenario, node);
+    if (limit && wanted > 0 && *limit >= wanted) limits[Knob::MemoryMax] = Amount{wanted / 4 * 3};
+  }
 }
 
 /// What means nothing, or is refused, without the limit that it adds to.
@@ -141,6 +161,13 @@ Candidates drop_workers(const Scenario& scenario) {
       candidate = without_workers(candidate, dropped, 1);
       if (validate(candidate).empty()) candidates.push_back(std::move(candidate));
     }
+  }
+  // Where only one's memory matters, the others made it run short.
+  for (size_t dropped = 0; dropped < scenario.workers.size(); ++dropped) {
+    Scenario candidate = scenario;
+    candidate.workers.erase(candidate.workers.begin() + static_cast<std::ptrdiff_t>(dropped));
+    press_again(candidate);
+    if (candidate.tree != scenario.tree) candidates.push_back(std::move(candidate));
   }
   return candidates;
 }

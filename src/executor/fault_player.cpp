@@ -28,6 +28,15 @@ void scale_amount(Limits& limits, Knob knob, int64_t numerator, int64_t denomina
   if (number.value) number.value = std::max<int64_t>(*number.value * numerator / denominator + plus, 0);
 }
 
+bool is_protected(const Limits& limits) {
+  return limits.contains(Knob::MemoryLow) || limits.contains(Knob::MemoryMin);
+}
+
+void unprotect(Limits& limits) {
+  limits.erase(Knob::MemoryLow);
+  limits.erase(Knob::MemoryMin);
+}
+
 /// The first two siblings that both carry a weight trade theirs.
 void swap_weights(Tree& tree) {
   for (NodeId parent = 0; parent < tree.size(); ++parent) {
@@ -86,6 +95,16 @@ Tree FaultPlayer::enforced_tree() const {
         break;
       case PlantedFault::MemoryHighUnset:
         limits.erase(Knob::MemoryHigh);
+        break;
+      case PlantedFault::MemoryProtectionUnset:
+        unprotect(limits);
+        break;
+      case PlantedFault::MemoryProtectionDeepUnset:
+        if (tree.depth(id) >= 2 && is_protected(scenario_.tree[tree[id].parent].limits)) unprotect(limits);
+        break;
+      case PlantedFault::MemoryProtectionHalved:
+        scale_amount(limits, Knob::MemoryLow, 1, 2, 0);
+        scale_amount(limits, Knob::MemoryMin, 1, 2, 0);
         break;
       case PlantedFault::OomGroupUnset:
         limits.erase(Knob::MemoryOomGroup);
@@ -216,6 +235,7 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
     if (is(PlantedFault::CpuPressureMissing) && own.contains(Counter::CpuSomePressureNs)) {
       own[Counter::CpuSomePressureNs] = 0;
     }
+    if (is(PlantedFault::MemoryLowUncounted)) own[Counter::MemoryLowEvents] = 0;
     if (is(PlantedFault::MemoryUnderReported)) {
       for (const Counter counter : {Counter::MemoryCurrent, Counter::MemoryPeak, Counter::MemoryAnon,
                                     Counter::MemoryFile, Counter::MemoryShmem}) {

@@ -17,7 +17,7 @@ constexpr Controller kFreezer = Controller::Freezer;
 constexpr Controller kCore = Controller::Core;
 constexpr CounterFile kNone{"", "", 1};
 
-constexpr std::array<CounterInfo, 33> kTable{{
+constexpr std::array<CounterInfo, 35> kTable{{
     {C::CpuUsageNs,
      "cpu_usage_ns",
      kCpuacct,
@@ -263,6 +263,22 @@ constexpr std::array<CounterInfo, 33> kTable{{
      true},
     {C::Populated, "populated", kCore, kCore, kNone, {"cgroup.events", "populated", 1}, false, true},
     {C::Descendants, "descendants", kCore, kCore, kNone, {"cgroup.stat", "nr_descendants", 1}, false, true},
+    {C::MemoryLowEvents,
+     "memory_low_events",
+     kMemory,
+     kMemory,
+     kNone,
+     {"memory.events.local", "low", 1},
+     true,
+     false},
+    {C::MemoryKswapdScans,
+     "memory_kswapd_scans",
+     kMemory,
+     kMemory,
+     kNone,
+     {"memory.stat", "pgscan_kswapd", 1},
+     true,
+     true},
 }};
 
 std::optional<int64_t> to_number(std::string_view text) {

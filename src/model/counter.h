@@ -43,8 +43,10 @@ enum class Counter : uint8_t {
   MemoryFullPressureNs,
   IoSomePressureNs,
   IoFullPressureNs,
-  Populated,    ///< 1: there is a live task in the subtree.
-  Descendants,  ///< Live groups below.
+  Populated,          ///< 1: there is a live task in the subtree.
+  Descendants,        ///< Live groups below.
+  MemoryLowEvents,    ///< Times that the group was reclaimed from although it was below its memory.low.
+  MemoryKswapdScans,  ///< Pages looked at because the machine, not a group, was short of memory.
 };
 
 struct CounterFile {

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 46> kTable{{
+constexpr std::array<PlantedFaultInfo, 50> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -289,6 +289,32 @@ constexpr std::array<PlantedFaultInfo, 46> kTable{{
      "cpu_bandwidth",
      "kernel.health",
      {1, 0, 0, 1, 0}},
+    // One worker outgrows the limit of its group's parent: what a low gives up for that is counted, and a
+    // kernel without it counts nothing.
+    {F::MemoryProtectionUnset,
+     "memory-protection-unset",
+     "memory.low and memory.min are not enforced",
+     "memory_protection",
+     "memory.protection",
+     {2, 0, 1, 2, 0}},
+    {F::MemoryProtectionDeepUnset,
+     "memory-protection-deep-unset",
+     "memory.low and memory.min at depth 2 and below a parent that has one are not enforced",
+     "memory_protection",
+     "memory.protection",
+     {3, 0, 1, 3, 0}},
+    {F::MemoryProtectionHalved,
+     "memory-protection-halved",
+     "the memory.low and memory.min enforced are half of the ones written",
+     "memory_protection",
+     "memory.protection",
+     {2, 0, 1, 2, 0}},
+    {F::MemoryLowUncounted,
+     "memory-low-uncounted",
+     "breaches of memory.low are not counted",
+     "memory_protection",
+     "memory.protection",
+     {2, 0, 1, 2, 0}},
 }};
 
 }  // namespace

@@ -58,6 +58,10 @@ enum class PlantedFault : uint8_t {
   MemoryChargeMoves,        ///< What a task has touched is charged to the group to which it moves.
   PidsChargeStaysOnMigration,  ///< A task that moves stays charged to the group that it left.
   KernelWarns,                 ///< Any run with a cpu.max logs a WARNING and taints the kernel.
+  MemoryProtectionUnset,       ///< memory.low and memory.min are not enforced.
+  MemoryProtectionDeepUnset,   ///< The same of a node at depth ≥ 2 whose parent has one, too.
+  MemoryProtectionHalved,      ///< The memory.low and memory.min enforced are half of the ones written.
+  MemoryLowUncounted,          ///< Breaches of memory.low are not counted.
 };
 
 struct PlantedFaultInfo {

@@ -18,6 +18,7 @@
 #include "oracle/memory_high.h"
 #include "oracle/memory_limits.h"
 #include "oracle/memory_oom_group.h"
+#include "oracle/memory_protection.h"
 #include "oracle/memory_swap.h"
 #include "oracle/migration.h"
 #include "oracle/pids.h"
@@ -28,7 +29,7 @@ namespace {
 
 using C = Controller;
 
-constexpr std::array<Invariant, 33> kInvariants{{
+constexpr std::array<Invariant, 34> kInvariants{{
     // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
     {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
      true},
@@ -52,6 +53,8 @@ constexpr std::array<Invariant, 33> kInvariants{{
     {"memory.swap_max", C::Memory, "A subtree's swap never exceeds its limit", judge_memory_swap_max},
     {"memory.oom_swap", C::Memory, "An OOM kill happens iff memory and swap are exceeded",
      judge_memory_oom_swap},
+    {"memory.protection", C::Memory, "Reclaim spares what memory.min and memory.low protect",
+     judge_memory_protection},
     {"memory.conservation", C::Memory, "A group's memory is its tasks' and its children's",
      judge_memory_conservation},
     {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss},

@@ -195,11 +195,11 @@ void expect_every_corner(const Constraints& constraints, std::set<Knob> never, s
 }
 
 // Freezing is an action: a worker of a frozen node would never start.
-TEST(Reach, EveryCornerWithin1950Draws) {
+TEST(Reach, EveryCornerWithin2700Draws) {
   expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 4);
 }
 
-TEST(Reach, EveryCornerOfV2Within2850Draws) {
+TEST(Reach, EveryCornerOfV2Within3750Draws) {
   const FakeMachine machine = FakeMachine().v2().cpus(4).swap(1 << 30);
   expect_every_corner(machine.constraints(), {Knob::Freeze}, 5);
 }
@@ -336,6 +336,75 @@ TEST(Reach, MoreThanMemoryHighWithin20Draws) {
     return any_node(scenario, [&](NodeId id) {
       const auto high = amount(scenario.tree[id].limits, Knob::MemoryHigh);
       return high && demand_below(scenario, id) > 2 * *high;
+    });
+  });
+  EXPECT_GT(draws, 0);
+}
+
+int64_t touched_below(const Scenario& scenario, NodeId top) {
+  int64_t bytes = 0;
+  for (const Worker& worker : scenario.workers) {
+    const auto* hog = std::get_if<MemoryHog>(&worker.workload);
+    if (hog && scenario.tree.is_in_subtree(worker.node, top)) bytes += hog->bytes;
+  }
+  return bytes;
+}
+
+/// Some childless node carries `knob`, and a memory.max `levels` above it is exceeded by what is touched
+/// below; `fits` then compares its protection with what its workers touch.
+template <typename Fits>
+int draws_until_protected(Knob knob, int levels, Fits fits) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  return draws_until("memory_protection", constraints, 1, 40, [&](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      const Tree& tree = scenario.tree;
+      const auto protection = amount(tree[id].limits, knob);
+      NodeId above = id;
+      for (int i = 0; i < levels && above != kNoParent; ++i) above = tree[above].parent;
+      if (!protection || above == kNoParent || !tree.is_leaf(id)) return false;
+      const auto limit = amount(tree[above].limits, Knob::MemoryMax);
+      const int64_t held = touched_below(scenario, id);
+      return limit && held > 0 && touched_below(scenario, above) > *limit && fits(*protection - held);
+    });
+  });
+}
+
+TEST(Reach, CacheThatIsProtectedWhollyOrPartlyOneAndTwoLevelsBelowALimitWithin40Draws) {
+  for (const int levels : {1, 2}) {
+    for (const Knob knob : {Knob::MemoryMin, Knob::MemoryLow}) {
+      EXPECT_GT(draws_until_protected(knob, levels, [](int64_t spare) { return spare >= 0; }), 0)
+          << knob_info(knob).name << ", " << levels;
+    }
+  }
+  EXPECT_GT(draws_until_protected(Knob::MemoryMin, 1, [](int64_t spare) { return spare < 0; }), 0);
+}
+
+TEST(Reach, ProtectionThatChildrenOvercommitWithin40Draws) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  for (const Knob knob : {Knob::MemoryMin, Knob::MemoryLow}) {
+    const int draws = draws_until("memory_protection", constraints, 1, 40, [knob](const Scenario& scenario) {
+      return any_node(scenario, [&](NodeId id) {
+        const auto own = amount(scenario.tree[id].limits, knob);
+        int64_t claimed = 0;
+        for (const NodeId child : scenario.tree.children(id)) {
+          claimed += amount(scenario.tree[child].limits, knob).value_or(0);
+        }
+        return own && claimed > *own;
+      });
+    });
+    EXPECT_GT(draws, 0) << knob_info(knob).name;
+  }
+}
+
+TEST(Reach, MoreThatIsProtectedThanALimitLetsInWithin40Draws) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  const int draws = draws_until("memory_protection", constraints, 1, 40, [](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId id) {
+      const NodeId parent = scenario.tree[id].parent;
+      if (parent == kNoParent || !scenario.tree.is_leaf(id)) return false;
+      const auto limit = amount(scenario.tree[parent].limits, Knob::MemoryMax);
+      const auto low = amount(scenario.tree[id].limits, Knob::MemoryLow);
+      return limit && low && *low > *limit && touched_below(scenario, id) > 0;
     });
   });
   EXPECT_GT(draws, 0);

@@ -15,7 +15,7 @@ std::optional<int64_t> v2(Counter counter, std::string_view text) {
 }
 
 TEST(CounterTable, IsInEnumOrderAndComplete) {
-  ASSERT_EQ(counter_table().size(), static_cast<size_t>(Counter::Descendants) + 1);
+  ASSERT_EQ(counter_table().size(), static_cast<size_t>(Counter::MemoryKswapdScans) + 1);
   std::set<std::string_view> names;
   for (size_t i = 0; i < counter_table().size(); ++i) {
     const CounterInfo& info = counter_table()[i];
@@ -147,6 +147,8 @@ TEST(ParseCounter, ReadsTheV2Core) {
   EXPECT_EQ(v2(Counter::MemoryOomGroupKills, "low 0\nhigh 7\nmax 0\noom 0\noom_kill 0\noom_group_kill 2\n"),
             2);
   EXPECT_EQ(v2(Counter::MemorySwapPeak, "8192\n"), 8192);
+  EXPECT_EQ(v2(Counter::MemoryLowEvents, "low 5\nhigh 7\nmax 0\noom 0\noom_kill 0\n"), 5);
+  EXPECT_EQ(v2(Counter::MemoryKswapdScans, "anon 4096\npgscan 9\npgscan_kswapd 2\npgscan_direct 7\n"), 2);
 }
 
 TEST(ParseCounter, ReadsTheFreezersState) {

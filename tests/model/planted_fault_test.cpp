@@ -38,6 +38,7 @@ Scenario with(Scenario scenario, NodeId node, Knob knob, KnobValue value) {
 Scenario least_scenario(F fault) {
   const Workload hog = CpuHog{2, 100, 10'000};
   const Workload memory = MemoryHog{};
+  const Workload file = MemoryHog{MemoryKind::File, 4 << 20, 64 << 10, TouchOrder::Forward, true};
   const KnobValue half = CpuBandwidth{5'000, 10'000};
   const KnobValue mebibyte = Amount{1 << 20};
   switch (fault) {
@@ -181,6 +182,16 @@ Scenario least_scenario(F fault) {
       scenario.tree = chain(1);
       return with(std::move(scenario), 0, Knob::CpuMax, half);
     }
+    case F::MemoryProtectionUnset:
+    case F::MemoryProtectionHalved:
+    case F::MemoryLowUncounted:
+      return with(with(chain_with_worker(2, file), 0, Knob::MemoryMax, mebibyte), 1, Knob::MemoryLow,
+                  mebibyte);
+    case F::MemoryProtectionDeepUnset: {
+      Scenario scenario = with(chain_with_worker(3, file), 0, Knob::MemoryMax, mebibyte);
+      scenario = with(std::move(scenario), 1, Knob::MemoryLow, mebibyte);
+      return with(std::move(scenario), 2, Knob::MemoryLow, mebibyte);
+    }
   }
   return {};
 }
@@ -188,7 +199,7 @@ Scenario least_scenario(F fault) {
 TEST(PlantedFault, TableIsInEnumOrder) {
   size_t i = 0;
   for (const PlantedFaultInfo& info : planted_fault_table()) EXPECT_EQ(static_cast<size_t>(info.fault), i++);
-  EXPECT_EQ(i, static_cast<size_t>(F::KernelWarns) + 1);
+  EXPECT_EQ(i, static_cast<size_t>(F::MemoryLowUncounted) + 1);
 }
 
 TEST(PlantedFault, NamesAreUniqueAndFindTheirRow) {
@@ -231,9 +242,10 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "memory_change",
                                               "pids_change",
                                               "cpu_fairness_change",
- "cpu_migration",
+                                              "cpu_migration",
                                               "memory_migration",
-                                              "pids_migration"};
+                                              "pids_migration",
+                                              "memory_protection"};
   const std::set<std::string_view> invariants{
       "cpu.bandwidth",    "cpu.bandwidth_witness",  "cpu.entitlement",
       "cpu.no_throttle",  "cpu.fairness",           "cpu.conservation",
@@ -245,7 +257,8 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
       "knob.refusal",     "kernel.health",          "memory.high",
       "memory.oom_group", "memory.swap_max",        "cgroup.hierarchy",
       "cgroup.kill",      "memory.oom_swap",        "cpu.pressure",
-      "cpu.migration",    "memory.migration",       "cgroup.migration"};
+      "cpu.migration",    "memory.migration",       "cgroup.migration",
+      "memory.protection"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

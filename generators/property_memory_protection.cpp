@@ -1,0 +1,163 @@
+#include <algorithm>
+
+#include "generators/gens.h"
+#include "generators/limits_gen.h"
+#include "generators/scenario_gen.h"
+#include "generators/workload_gen.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr int64_t kMiB = int64_t{1} << 20;
+
+/// How the protection of a group goes with what its workers hold.
+enum class Style : uint8_t {
+  Sheltered,      ///< All of it is protected, at each level.
+  Partial,        ///< Some of it is.
+  Overcommitted,  ///< The children of a group claim more than it has.
+  Exhausted,      ///< All that could be reclaimed is protected.
+};
+
+Style draw_style() {
+  return *rc::gen::weightedElement<Style>(
+      {{10, Style::Sheltered}, {3, Style::Partial}, {2, Style::Overcommitted}, {5, Style::Exhausted}});
+}
+
+/// The limit, the place whose memory is to be spared, and all places.
+struct Arena {
+  NodeId limited = kRoot;
+  NodeId spared = kRoot;
+  std::vector<NodeId> places;
+};
+
+bool is_within(const Tree& tree, const Arena& arena, NodeId node) {
+  return node != arena.spared && tree.is_in_subtree(node, arena.limited);
+}
+
+/// A childless place, as its workers are at the mercy of its own protection; the limit is one or two levels
+/// above it, seldom more, and somebody else is below the limit.
+Arena draw_arena(const Ground& ground, const Constraints& constraints) {
+  const Tree& tree = ground.tree;
+  Arena arena{kRoot, kRoot, ground.placement.nodes};
+  const auto is_leaf = [&](NodeId node) { return tree.is_leaf(node); };
+  std::vector<NodeId> leaves;
+  std::copy_if(arena.places.begin(), arena.places.end(), std::back_inserter(leaves), is_leaf);
+  if (leaves.empty()) {
+    const std::vector<NodeId> all = tree.subtree(kRoot);
+    std::copy_if(all.begin(), all.end(), std::back_inserter(leaves), is_leaf);
+    arena.places.back() = *one_of(leaves);
+    leaves = {arena.places.back()};
+  }
+  arena.spared = arena.limited = *one_of(leaves);
+  const int levels = *one_of(std::vector{1, 1, 1, 2, 2, 2, 3});
+  for (int i = 0; i < levels && tree[arena.limited].parent != kNoParent; ++i) {
+    arena.limited = tree[arena.limited].parent;
+  }
+  const auto is_hogs = [&](NodeId node) { return is_within(tree, arena, node); };
+  const bool has_room = static_cast<int>(arena.places.size()) < constraints.max_workers;
+  if (has_room && std::none_of(arena.places.begin(), arena.places.end(), is_hogs)) {
+    std::vector<NodeId> below = tree.subtree(arena.limited);
+    std::erase(below, arena.spared);
+    if (!below.empty()) arena.places.push_back(*one_of(below));
+  }
+  return arena;
+}
+
+MemoryHog hog_of(int64_t bytes, const Constraints& constraints) {
+  // Without swap only page cache can be reclaimed.
+  std::vector<MemoryKind> kinds{MemoryKind::File};
+  if (constraints.machine.swap_bytes > 0) kinds.push_back(MemoryKind::Anonymous);
+  MemoryHog hog = *memory_hog_gen(bytes, kinds);
+  hog.hold = true;
+  return hog;
+}
+
+/// What is charged to a group besides what its one worker touches: overhead, and what each CPU has in stock.
+int64_t besides_bytes(const Constraints& constraints) {
+  return 2 * kWorkerOverheadBytes + static_cast<int64_t>(constraints.machine.cpus.size()) * (272 << 10);
+}
+
+Amount protection_of(Style style, int64_t bytes, const Constraints& constraints) {
+  const int64_t all = bytes + besides_bytes(constraints);
+  if (style == Style::Partial) return {*uniform(bytes / 2, bytes)};
+  return {*chance(80) ? *uniform(all, all + all / 4) : *log_uniform(all, 8 * all)};
+}
+
+/// On the nodes between the limit and the place: as much as the children claim, or less.
+void protect_between(Tree& tree, const Arena& arena, Style style, Knob knob) {
+  for (NodeId node = tree[arena.spared].parent; node != kNoParent && node != arena.limited;
+       node = tree[node].parent) {
+    int64_t claimed = 0;
+    for (const NodeId child : tree.children(node)) claimed += amount(tree[child].limits, knob).value_or(0);
+    const bool is_short = style == Style::Overcommitted || *chance(5);
+    tree[node].limits[knob] = Amount{is_short ? *uniform(claimed / 2, claimed) : claimed};
+  }
+}
+
+/// Siblings that claim something, too.
+void protect_siblings(Tree& tree, const Arena& arena, Style style, Knob knob, int64_t bytes) {
+  const int percent = style == Style::Overcommitted ? 80 : 15;
+  const NodeId parent = tree[arena.spared].parent;
+  if (parent == kNoParent) return;
+  for (const NodeId sibling : tree.children(parent)) {
+    if (sibling != arena.spared && *chance(percent)) {
+      tree[sibling].limits[knob] = Amount{*log_uniform(256 << 10, bytes)};
+    }
+  }
+}
+
+void protect(Tree& tree, const Arena& arena, Style style, int64_t bytes, const Constraints& constraints) {
+  const Knob knob = style == Style::Partial || *chance(40) ? Knob::MemoryMin : Knob::MemoryLow;
+  // A min that leaves nothing to reclaim kills; a low gives way.
+  const Knob own = style == Style::Exhausted ? Knob::MemoryLow : knob;
+  tree[arena.spared].limits[own] = protection_of(style, bytes, constraints);
+  protect_siblings(tree, arena, style, own, bytes);
+  protect_between(tree, arena, style, own);
+}
+
+int64_t draw_limit(Style style, int64_t spared, int64_t workers, const Constraints& constraints) {
+  if (style == Style::Exhausted) return spared / 4 * 3 + (workers - 1) * kWorkerOverheadBytes;
+  return spared + workers * besides_bytes(constraints) + *log_uniform(kMiB, 3 * kMiB);  // room for the hogs
+}
+
+Scenario draw(const Constraints& constraints) {
+  const Ground ground = *ground_gen(constraints, 4, 1);
+  Scenario scenario = begun_on(ground);
+  Tree& tree = scenario.tree;
+  const Arena arena = draw_arena(ground, constraints);
+  const Style style = draw_style();
+  const auto workers = static_cast<int64_t>(arena.places.size());
+  const int64_t spared = *log_uniform(2 * kMiB, 6 * kMiB);
+  const int64_t limit = draw_limit(style, spared, workers, constraints);
+  tree[arena.limited].limits[Knob::MemoryMax] = Amount{limit / 4096 * 4096};
+  protect(tree, arena, style, spared, constraints);
+  const int64_t hogs = std::count_if(arena.places.begin(), arena.places.end(),
+                                     [&](NodeId node) { return is_within(tree, arena, node); });
+  // Half of the limit's excess at least, so that much more than the hogs' room has to be reclaimed.
+  const int64_t most = (constraints.max_memory_bytes - spared) / std::max<int64_t>(hogs, 1);
+  for (const NodeId node : arena.places) {
+    if (node == arena.spared) {
+      scenario.workers.push_back({node, hog_of(spared, constraints)});
+    } else if (is_within(tree, arena, node)) {
+      const int64_t bytes = limit / hogs + *log_uniform(2 * kMiB, 8 * kMiB);
+      scenario.workers.push_back({node, hog_of(std::min(most, bytes), constraints)});
+    } else {
+      scenario.workers.push_back({node, Idle{}});
+    }
+  }
+  scenario.window = settled_window(constraints);
+  const std::set<Knob> menu = all_knobs_but(
+      constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryLow, Knob::MemoryMin,
+                    Knob::MemoryOomGroup, Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
+  tree = *with_company(tree, menu, constraints);
+  return finished(std::move(scenario), constraints);
+}
+
+}  // namespace
+
+rc::Gen<Scenario> memory_protection_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw(constraints); }).as("memory_protection");
+}
+
+}  // namespace treeline
