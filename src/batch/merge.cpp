@@ -200,7 +200,8 @@ Result<Merged> merge_batch(const MergeOptions& options) {
   Result<ResultsDb> results = ResultsDb::open(options.results + "/results.db");
   if (!results) return tl::unexpected(results.error());
   Result<Merged> merged = Merge(options, *plan, *results).run();
-  if (!merged) return merged;
+  // One of which nothing was found is no night yet, and would be swept away.
+  if (!merged || merged->summary.night.id == 0) return merged;
   if (Result<void> taken = take_among_nights(options, *results); !taken) return tl::unexpected(taken.error());
   return merged;
 }
