@@ -83,9 +83,10 @@ Result<JobOutcome> read_job_folder(const std::string& jobs, size_t number, const
   if (outcome->job != job) return damaged(path, "they are of another plan: " + to_string(outcome->job));
   if (!outcome->files.contains("results.db")) return damaged(path, "it names no results.db");
   for (const auto& [name, hash] : outcome->files) {
-    const Result<std::string> bytes = contents(folder + "/" + name);
-    if (!bytes) return damaged(folder + "/" + name, "it is missing");
-    if (hash_text(*bytes) != hash) return damaged(folder + "/" + name, "it is not what the job wrote");
+    const std::string file = fmt::format("{}/{}", folder, name);
+    const Result<std::string> bytes = contents(file);
+    if (!bytes) return damaged(file, "it is missing");
+    if (hash_text(*bytes) != hash) return damaged(file, "it is not what the job wrote");
   }
   return outcome;
 }

@@ -77,11 +77,13 @@ Result<PlanRequest> request_of(const PlanChoice& choice) {
 Result<int> write_plan(const PlanChoice& choice) {
   const Result<PlanRequest> request = request_of(choice);
   if (!request) return tl::unexpected(request.error());
-  const std::vector<Job> plan = make_plan(*request);
-  if (plan.size() > kMostJobs) {
+  const uint64_t parts = (request->count + request->job_size - 1) / request->job_size;
+  const uint64_t jobs_of_all = request->machines.size() * request->properties.size() * parts;
+  if (jobs_of_all > static_cast<uint64_t>(kMostJobs)) {
     return fail(ErrorKind::InvalidInput, "make the plan", "", 0,
-                fmt::format("{} jobs are too many; give a greater --job-size", plan.size()));
+                fmt::format("{} jobs are too many; give a greater --job-size", jobs_of_all));
   }
+  const std::vector<Job> plan = make_plan(*request);
   if (choice.folder.empty()) {
     fmt::print("{}", plan_to_text(plan));
     return exit_code::kHeld;
