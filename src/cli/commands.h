@@ -26,6 +26,9 @@ Action add_history(CLI::App& app);
 Action add_report(CLI::App& app);
 Action add_compare(CLI::App& app);
 Action add_nightly(CLI::App& app);
+Action add_plan(CLI::App& app);
+Action add_job(CLI::App& app);
+Action add_merge(CLI::App& app);
 
 /// One line on stderr; its exit code.
 int report_error(const Error& error);

@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
       {"show", cli::add_show(app)},       {"judge", cli::add_judge(app)},
       {"compare", cli::add_compare(app)}, {"doctor", cli::add_doctor(app)},
       {"history", cli::add_history(app)}, {"report", cli::add_report(app)},
-      {"nightly", cli::add_nightly(app)}};
+      {"nightly", cli::add_nightly(app)}, {"plan", cli::add_plan(app)},
+      {"job", cli::add_job(app)},         {"merge", cli::add_merge(app)}};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -418,15 +418,6 @@ Result<void> close(ResultsDb& results, Night night, const NightOptions& options)
   return replace_file(options.results + "/nights/" + night.folder + "/summary.txt", to_text(*summary));
 }
 
-Result<void> retain(Nights& nights, const NightOptions& options, int64_t now) {
-  const Result<std::vector<Night>> all = nights.all();
-  if (!all) return tl::unexpected(all.error());
-  for (const Night& night : to_remove(*all, options.retention, now)) {
-    if (Result<void> removed = nights.remove(night.id); !removed) return removed;
-  }
-  return sweep_nights(options.results, nights);
-}
-
 }  // namespace
 
 Result<NightSummary> run_night(std::span<const NightMachine> machines, const NightOptions& options) {
@@ -470,7 +461,8 @@ Result<NightSummary> run_night(std::span<const NightMachine> machines, const Nig
   if (Result<void> pointed = folder->point_latest(); !pointed) return tl::unexpected(pointed.error());
   Result<NightSummary> summary = NightRun(machines, options, *results, night, *folder, deadline).run();
   if (!summary) return summary;
-  if (Result<void> retained = retain(nights, options, results->now()); !retained) {
+  if (Result<void> retained = retain_nights(options.results, nights, options.retention, results->now());
+      !retained) {
     return tl::unexpected(retained.error());
   }
   return summary;

@@ -110,6 +110,16 @@ Result<void> sweep_nights(const std::string& results, Nights& nights) {
   return {};
 }
 
+Result<void> retain_nights(const std::string& results, Nights& nights, const Retention& retention,
+                           int64_t now) {
+  const Result<std::vector<Night>> all = nights.all();
+  if (!all) return tl::unexpected(all.error());
+  for (const Night& night : to_remove(*all, retention, now)) {
+    if (Result<void> removed = nights.remove(night.id); !removed) return removed;
+  }
+  return sweep_nights(results, nights);
+}
+
 std::string folder_name_of(const std::string& machine, const std::string& fault) {
   std::string name = fault.empty() ? machine : machine + "-" + fault;
   const auto is_plain = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; };

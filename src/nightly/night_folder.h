@@ -6,6 +6,7 @@
 
 #include "cgroup/fd.h"
 #include "model/error.h"
+#include "nightly/plan.h"
 #include "store/nights.h"
 
 namespace treeline {
@@ -35,6 +36,9 @@ class NightFolder {
 /// Removes what no night that is kept owns: folders of removed nights, and what a kill has left between two
 /// steps. Only folders that make() made, and only unclaimed ones.
 Result<void> sweep_nights(const std::string& results, Nights& nights);
+/// Removes the nights that are not to be kept, and then sweeps.
+Result<void> retain_nights(const std::string& results, Nights& nights, const Retention& retention,
+                           int64_t now);
 
 /// A folder's name for a machine and the fault planted in it: "Lab-debian-6.12-v2".
 std::string folder_name_of(const std::string& machine, const std::string& fault);

@@ -193,10 +193,12 @@ int exit_code_of(const NightSummary& summary) {
 
 std::string to_text(const NightSummary& summary) {
   const Night& night = summary.night;
-  std::string text = fmt::format(
-      "night {}: began {}, {} of {} s, seed {}\n\n", night.folder, time_text(night.began_at),
-      summary.running ? "runs for at most" : fmt::format("took {}", *night.ended_at - night.began_at),
-      night.budget_s, night.seed);
+  std::string took =
+      summary.running ? "runs for at most" : fmt::format("took {}", *night.ended_at - night.began_at);
+  // One that was merged from jobs has no budget of its own.
+  if (night.budget_s > 0) took += fmt::format("{}{}", summary.running ? " " : " of ", night.budget_s);
+  std::string text = fmt::format("night {}: began {}, {} s, seed {}\n\n", night.folder,
+                                 time_text(night.began_at), took, night.seed);
   text += table(summary.runs);
   text += section(summary, "NEW", Standing::New);
   text += section(summary, "KNOWN, not listed, and still failing", Standing::Known);

@@ -99,8 +99,17 @@ int64_t ResultsDb::unix_time() {
 }
 
 Result<ResultsDb> ResultsDb::open(const std::string& path, Clock now) {
+  return open_with(path, std::move(now), "");
+}
+
+Result<ResultsDb> ResultsDb::open_alone(const std::string& path) {
+  return open_with(path, unix_time, "PRAGMA locking_mode = EXCLUSIVE");
+}
+
+Result<ResultsDb> ResultsDb::open_with(const std::string& path, Clock now, const std::string& first) {
   Result<Sqlite> database = Sqlite::open(path);
   if (!database) return tl::unexpected(database.error());
+  if (Result<void> done = database->execute(first); !done) return tl::unexpected(done.error());
   if (Result<void> on = turn_on_wal(*database); !on) return tl::unexpected(on.error());
   if (Result<void> set = database->execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"); !set) {
     return tl::unexpected(set.error());
@@ -288,6 +297,8 @@ Result<int> ResultsDb::add_behaviours(int64_t run, const std::set<std::string>& 
   }
   return fresh;
 }
+
+Result<void> ResultsDb::settle() { return database_.execute("PRAGMA journal_mode = DELETE"); }
 
 Result<void> ResultsDb::end_run(int64_t run) {
   Result<Statement> update = database_.prepare("UPDATE runs SET ended_at = ? WHERE id = ?");

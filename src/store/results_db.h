@@ -41,6 +41,8 @@ class ResultsDb {
   /// Makes the file if it is not there. InvalidInput for a file that is damaged, no results database, or
   /// written by a newer Treeline.
   static Result<ResultsDb> open(const std::string& path, Clock now = unix_time);
+  /// For one process alone, also on a file system that cannot share memory between processes, such as NFS.
+  static Result<ResultsDb> open_alone(const std::string& path);
   /// InvalidInput if it is not there.
   static Result<ResultsDb> open_existing(const std::string& path);
   static int64_t unix_time();
@@ -49,12 +51,15 @@ class ResultsDb {
   /// How many of the behaviours are new on this kernel.
   Result<int> add_scenario(int64_t run, const ScenarioRecord& record);
   Result<void> end_run(int64_t run);
+  /// Once it is closed, all of it is in its one file, which readers do not change.
+  Result<void> settle();
 
   Sqlite& database() { return database_; }
   int64_t now() const { return now_(); }
 
  private:
   ResultsDb(Sqlite database, Clock now) : database_(std::move(database)), now_(std::move(now)) {}
+  static Result<ResultsDb> open_with(const std::string& path, Clock now, const std::string& first);
   Result<void> make_tables();
   Result<int64_t> id_of_name(const char* table, const std::string& name);
   Result<void> add_margins(int64_t scenario, const Verdict& verdict);

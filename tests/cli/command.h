@@ -15,17 +15,21 @@ struct Ended {
   int code() const { return exited() ? WEXITSTATUS(status) : -1; }
 };
 
-/// Runs `treeline ARGUMENTS` through the shell.
-inline Ended treeline_command(const std::string& arguments, const std::string& before = "") {
-  const std::string line = before + " " TREELINE_BIN_DIR "/treeline " + arguments + " 2>&1 </dev/null";
+/// Runs it through the shell.
+inline Ended command_line(const std::string& line) {
   Ended ended;
-  FILE* pipe = ::popen(line.c_str(), "r");
+  FILE* pipe = ::popen((line + " 2>&1 </dev/null").c_str(), "r");
   if (!pipe) return ended;
   char buffer[4096];
   for (size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
     ended.said.append(buffer, got);
   ended.status = ::pclose(pipe);
   return ended;
+}
+
+/// Runs `treeline ARGUMENTS`.
+inline Ended treeline_command(const std::string& arguments, const std::string& before = "") {
+  return command_line(before + " " TREELINE_BIN_DIR "/treeline " + arguments);
 }
 
 }  // namespace treeline::testing

@@ -53,7 +53,7 @@ Scenario small_scenario() {
 TEST(Command, HelpNamesEverySubcommand) {
   const Ended ended = treeline_command("--help");
   EXPECT_EQ(ended.code(), 0);
-  for (const char* name : {"run", "replay", "show", "doctor", "history", "nightly"})
+  for (const char* name : {"run", "replay", "show", "doctor", "history", "nightly", "plan", "job", "merge"})
     EXPECT_THAT(ended.said, HasSubstr(name));
 }
 
@@ -219,6 +219,77 @@ TEST(NightlyCommand, RefusesWhatIsWrongBeforeAnyMachineIsOpened) {
     EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << bad.arguments << ": " << ended.said;
     EXPECT_THAT(ended.said, HasSubstr(bad.says)) << bad.arguments;
   }
+}
+
+TEST(PlanCommand, RefusesWhatIsWrong) {
+  struct Bad {
+    std::string arguments;
+    const char* says;
+  };
+  for (const Bad& bad : {Bad{"", "--machine"},
+                         {"--machine Lab/nowhere", "Lab/nowhere"},
+                         {"--machine Host --property no_such_property", "cpu_bandwidth"},
+                         {"--machine Host --count 0", "--count"},
+                         {"--machine Host --job-size 0", "--job-size"},
+                         {"--machine Host --job-time soon", "write it like"},
+                         {"--machine Host --fault no-such-fault", "no-such-fault"},
+                         {"--machine Host --count 1000000 --job-size 1", "greater --job-size"}}) {
+    const Ended ended = treeline_command("plan " + bad.arguments);
+    EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << bad.arguments << ": " << ended.said;
+    EXPECT_THAT(ended.said, HasSubstr(bad.says)) << bad.arguments;
+  }
+}
+
+TEST(PlanCommand, PrintsTheJobsAndLeavesAnotherPlanAlone) {
+  const std::string options = "--machine Host --property pids --seed 1 --count 5 --job-size 2";
+  const Ended printed = treeline_command("plan " + options);
+  EXPECT_EQ(printed.code(), 0) << printed.said;
+  EXPECT_EQ(std::count(printed.said.begin(), printed.said.end(), '\n'), 3) << printed.said;
+  const TemporaryFile file("");
+  const std::string folder = file.folder() + "/batch";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(treeline_command("plan " + folder + " " + options).said, HasSubstr("3 jobs, seed 1"));
+  }
+  std::ifstream plan(folder + "/plan.jsonl");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(plan), {}), printed.said);
+  const Ended other = treeline_command("plan " + folder + " " + options + " --fault pids-off-by-one");
+  EXPECT_EQ(other.code(), exit_code::kInvalidInput) << other.said;
+  EXPECT_THAT(other.said, HasSubstr("another plan"));
+}
+
+TEST(JobCommand, RefusesAFolderWithoutAPlanAndAJobThatIsNotInIt) {
+  for (const char* command : {"job", "merge"}) {
+    const Ended ended = treeline_command(std::string(command) + " /no/such/batch");
+    EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << ended.said;
+    EXPECT_THAT(ended.said, HasSubstr("/no/such/batch/plan.jsonl"));
+  }
+  const TemporaryFile file("");
+  ASSERT_EQ(
+      treeline_command("plan " + file.folder() + " --machine Host -p pids --count 5 --job-size 2").code(), 0);
+  const Ended ended = treeline_command("job " + file.folder() + " --number 3");
+  EXPECT_EQ(ended.code(), exit_code::kInvalidInput) << ended.said;
+  EXPECT_THAT(ended.said, HasSubstr("0 to 2"));
+  const Ended missing = treeline_command("merge " + file.folder() + " --list-missing");
+  EXPECT_EQ(missing.said, "0,1,2\n");
+}
+
+/// scripts/nightly, with what is in `path` for PATH.
+Ended nightly_script(const std::string& arguments, const std::string& path) {
+  return command_line("PATH=" + path +
+                      " TREELINE=" TREELINE_BIN_DIR "/treeline " TREELINE_TESTS_DIR "/../scripts/nightly " +
+                      arguments);
+}
+
+TEST(NightlyScript, SaysWhatToDoWhereThereIsNoSlurm) {
+  const TemporaryFile file("");
+  const std::string tools = file.folder() + "/tools";
+  std::filesystem::create_directory(tools);
+  std::filesystem::create_symlink("/usr/bin/dirname", tools + "/dirname");
+  const Ended ended = nightly_script("--engine slurm --machine Host", tools);
+  EXPECT_EQ(ended.code(), exit_code::kUnavailable) << ended.said;
+  EXPECT_THAT(ended.said, HasSubstr("slurm-client"));
+  EXPECT_EQ(std::count(ended.said.begin(), ended.said.end(), '\n'), 1) << ended.said;
+  EXPECT_EQ(nightly_script("--engine tmt", tools).code(), exit_code::kInvalidInput);
 }
 
 /// tests/lab/without_root_test.cpp is where it is there.
