@@ -21,7 +21,7 @@ enum class Style : uint8_t {
 
 Style draw_style() {
   return *rc::gen::weightedElement<Style>(
-      {{10, Style::Sheltered}, {3, Style::Partial}, {2, Style::Overcommitted}, {5, Style::Exhausted}});
+      {{10, Style::Sheltered}, {3, Style::Partial}, {3, Style::Overcommitted}, {5, Style::Exhausted}});
 }
 
 /// The limit, the place whose memory is to be spared, and all places.
@@ -97,7 +97,7 @@ void protect_between(Tree& tree, const Arena& arena, Style style, Knob knob) {
 
 /// Siblings that claim something, too.
 void protect_siblings(Tree& tree, const Arena& arena, Style style, Knob knob, int64_t bytes) {
-  const int percent = style == Style::Overcommitted ? 80 : 15;
+  const int percent = style == Style::Overcommitted ? 100 : 15;
   const NodeId parent = tree[arena.spared].parent;
   if (parent == kNoParent) return;
   for (const NodeId sibling : tree.children(parent)) {

@@ -129,12 +129,15 @@ void measure_rate(LabMachine& lab, int count) {
     if (!why_untestable(property, lab.facts())) testable.push_back(&property);
   }
   if (testable.empty()) return;
-  std::atomic<int> next{0};
+  std::vector<Scenario> scenarios;  // drawn here: RapidCheck does not draw in several threads at once
+  for (int i = 0; i < count; ++i) {
+    const Property& property = *testable[static_cast<size_t>(i) % testable.size()];
+    scenarios.push_back(draw_scenario(property, constraints_for(lab.facts()), 1, static_cast<uint64_t>(i)));
+  }
+  std::atomic<size_t> next{0};
   const auto work = [&] {
-    for (int i = 0; (i = next++) < count;) {
-      const Property& property = *testable[static_cast<size_t>(i) % testable.size()];
-      const auto seen =
-          lab.run(draw_scenario(property, constraints_for(lab.facts()), 1, static_cast<uint64_t>(i)));
+    for (size_t i = 0; (i = next++) < scenarios.size();) {
+      const auto seen = lab.run(scenarios[i]);
       if (!seen) leave(seen.error());
     }
   };
