@@ -15,7 +15,8 @@ Workload draw_workload() {
       return endless_hog(*uniform(1, 2));
     case 1:
       // Over before the kill, or in the midst of it.
-      return *chance(50) ? ForkStorm{*uniform(1, 12)} : ForkStorm{*uniform(8, 24), 1'000 * *uniform(1, 2)};
+      return *chance(50) ? ForkStorm{*uniform(1, 12)}
+                         : ForkStorm{*uniform(8, 24), 1'000 * *uniform<int64_t>(1, 2)};
     case 2:
       return *memory_hog_gen(*log_uniform(64 << 10, 1 << 20), {MemoryKind::Anonymous});
     default:

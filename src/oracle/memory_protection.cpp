@@ -141,6 +141,7 @@ std::vector<NodeId> Protection::reclaimers_above(NodeId node) const {
 
 int64_t Protection::guaranteed_bytes(NodeId target, NodeId node, Knob knob) const {
   std::vector<ProtectedGroup> groups;
+  groups.reserve(tree().nodes.size());
   for (NodeId id = 0; id < tree().size(); ++id) {
     groups.push_back({tree()[id].parent, peak(id) / page_, setting(id, knob) / page_});
   }
@@ -149,7 +150,7 @@ int64_t Protection::guaranteed_bytes(NodeId target, NodeId node, Knob knob) cons
 
 /// It may be that reclaim for the target finds nothing but what `protection` of its children protects.
 bool Protection::is_exhausted(NodeId target, const std::function<int64_t(NodeId)>& protection) const {
-  constexpr int64_t kFolioBatchPages = 6 * 31;
+  constexpr int64_t kFolioBatchPages = int64_t{6} * 31;
   const auto limit = memory_limit_bytes(scenario_, observation_, target);
   if (!limit) return true;
   const std::vector<NodeId> children = tree().children(target);
