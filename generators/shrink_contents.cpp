@@ -131,6 +131,15 @@ Candidates join_actions(const Scenario& scenario) {
       joined.tree[action.node].limits[action.knob] = action.value;
       joined.actions.erase(joined.actions.begin() + static_cast<std::ptrdiff_t>(i));
     });
+    // From no limit to what stood before, where that differs as much.
+    if (const auto old = scenario.tree[action.node].limits.find(action.knob);
+        old != scenario.tree[action.node].limits.end()) {
+      with([&](Scenario& joined) {
+        joined.actions[i].value = old->second;
+        joined.tree[action.node].limits.erase(action.knob);
+        drop_dependents(joined.tree[action.node].limits);
+      });
+    }
     // Of two changes of one limit, the first with the value of the second.
     for (size_t j = i + 1; j < scenario.actions.size(); ++j) {
       const Action& later = scenario.actions[j];

@@ -239,13 +239,13 @@ constexpr std::array<PlantedFaultInfo, 50> kTable{{
      "pids_change",
      "pids.max",
      {1, 1, 1, 0, 0}},
-    // One CPU (a cpuset) makes the siblings compete; the one whose weight is changed needs none before.
+    // One CPU (a cpuset) makes a group compete with its parent's own task; it needs no weight before.
     {F::CpuWeightChangeMissed,
      "cpu-weight-change-missed",
      "a change of cpu.weight while work runs does nothing",
      "cpu_fairness_change",
      "cpu.fairness",
-     {3, 1, 2, 1, 0}},
+     {2, 1, 2, 1, 0}},
     {F::ChangeReadbackWrong,
      "change-readback-wrong",
      "a limit changed while work runs reads back wrong",

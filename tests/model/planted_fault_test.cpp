@@ -157,9 +157,8 @@ Scenario least_scenario(F fault) {
     }
     case F::CpuWeightChangeMissed: {
       Scenario scenario = with(chain_with_worker(2, hog), 0, Knob::CpusetCpus, IdSet{{0}});
-      scenario.tree.nodes.push_back({"sibling", kRoot, {}});
-      scenario.workers.push_back({2, hog});
-      scenario.actions.push_back({20'000, Action::Kind::SetLimit, 2, Knob::CpuWeight, Amount{300}});
+      scenario.workers.push_back({kRoot, hog});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, 1, Knob::CpuWeight, Amount{300}});
       return scenario;
     }
     case F::ChangeReadbackWrong: {
