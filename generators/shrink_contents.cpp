@@ -173,8 +173,7 @@ Candidates drop_workers(const Scenario& scenario) {
   }
   // Where only one's memory matters, the others made it run short.
   for (size_t dropped = 0; dropped < scenario.workers.size(); ++dropped) {
-    Scenario candidate = scenario;
-    candidate.workers.erase(candidate.workers.begin() + static_cast<std::ptrdiff_t>(dropped));
+    Scenario candidate = without_workers(scenario, dropped, 1);
     press_again(candidate);
     if (candidate.tree != scenario.tree) candidates.push_back(std::move(candidate));
   }

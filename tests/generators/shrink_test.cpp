@@ -279,6 +279,25 @@ TEST(Shrink, AWorkerThatGoesTakesItsMigrationsAlong) {
   EXPECT_EQ(end.actions[0].worker, 0);
 }
 
+TEST(Shrink, MigrationsStayWithTheirWorkersInEveryCandidate) {
+  const MachineFacts machine = FakeMachine().facts();
+  Scenario scenario;
+  scenario.tree.nodes = {{"a", kNoParent, {{Knob::MemoryMax, Amount{64 << 20}}}}, {"b", kRoot, {}}};
+  for (const int64_t mib : {1, 2, 4}) {
+    scenario.workers.push_back({kRoot, MemoryHog{MemoryKind::Anonymous, mib << 20}});
+  }
+  scenario.actions = {{20'000, Action::Kind::Migrate, 1}};
+  scenario.actions[0].worker = 1;
+  scenario.window.length_us = 60'000;
+  for (rc::Seq<Scenario> all = shrinks(scenario, machine); auto candidate = all.next();) {
+    if (candidate->workers.size() != 2 || candidate->actions.empty()) continue;
+    const auto moving = static_cast<size_t>(candidate->actions[0].worker);
+    const auto* hog = std::get_if<MemoryHog>(&candidate->workers[moving].workload);
+    // The 2 MiB of the second, or with them what another one's were.
+    EXPECT_TRUE(hog && (hog->bytes >> 20 & 2) != 0) << draw(*candidate);
+  }
+}
+
 TEST(Shrink, RefusedProbeKeepsOneNodeAndOneProbe) {
   const MachineFacts machine = FakeMachine().facts();
   const auto refused = [machine](const Scenario& scenario) {
