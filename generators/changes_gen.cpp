@@ -1,6 +1,7 @@
 #include "generators/changes_gen.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "generators/cpu_windows.h"
 #include "generators/gens.h"
@@ -33,13 +34,23 @@ int64_t stretch_us(const Scenario& now, NodeId node, int64_t otherwise_us, const
   return static_cast<int64_t>(std::clamp(needed, kLeastUs, kMostUs)) / 1'000 * 1'000;
 }
 
+std::vector<int> all_workers(const Scenario& scenario) {
+  std::vector<int> workers(scenario.workers.size());
+  std::iota(workers.begin(), workers.end(), 0);
+  return workers;
+}
+
+rc::Gen<NodeId> other_node_gen(std::vector<NodeId> nodes, NodeId than) {
+  std::erase(nodes, than);
+  return one_of(std::move(nodes));
+}
+
 bool add_migration(Scenario& scenario, int64_t at_us, const std::vector<int>& workers,
                    const std::vector<NodeId>& nodes) {
   const int worker = *one_of(workers);
-  std::vector<NodeId> elsewhere = nodes;
-  std::erase(elsewhere, by_now(scenario).workers[static_cast<size_t>(worker)].node);
-  if (elsewhere.empty()) return false;
-  Action migration{at_us, Action::Kind::Migrate, *one_of(elsewhere)};
+  const NodeId from = by_now(scenario).workers[static_cast<size_t>(worker)].node;
+  if (nodes == std::vector{from}) return false;
+  Action migration{at_us, Action::Kind::Migrate, *other_node_gen(nodes, from)};
   migration.worker = worker;
   scenario.actions.push_back(migration);
   return true;

@@ -19,6 +19,11 @@ bool add_change(Scenario& scenario, const Action& change, const MachineFacts& ma
 /// `otherwise_us`.
 int64_t stretch_us(const Scenario& now, NodeId node, int64_t otherwise_us, const MachineFacts& machine);
 
+/// Indices of all workers.
+std::vector<int> all_workers(const Scenario& scenario);
+/// One of the nodes, of which there is more than one, but not that one.
+rc::Gen<NodeId> other_node_gen(std::vector<NodeId> nodes, NodeId than);
+
 /// Adds the migration of one of the workers, drawn, to a node of `nodes` where it is not by then; says
 /// whether there is one.
 bool add_migration(Scenario& scenario, int64_t at_us, const std::vector<int>& workers,

@@ -49,9 +49,7 @@ Scenario draw(const Constraints& constraints) {
   }
   const NodeId place = scenario.workers[static_cast<size_t>(hogs.front())].node;
   draw_cpusets(scenario, place, machine);
-  std::vector<NodeId> elsewhere = scenario.tree.subtree(kRoot);
-  std::erase(elsewhere, place);
-  const NodeId goal = *one_of(elsewhere);
+  const NodeId goal = *other_node_gen(scenario.tree.subtree(kRoot), place);
   if (*chance(75)) limit_cpu(scenario, node_between(scenario.tree, place, goal), machine);
   const std::set<Knob> menu = all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuIdle,
                                                           Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});

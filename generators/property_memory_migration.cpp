@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 
 #include "generators/changes_gen.h"
 #include "generators/gens.h"
@@ -31,8 +30,7 @@ Scenario draw(const Constraints& constraints) {
       constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryOomGroup,
                     Knob::CpuMax, Knob::CpuIdle, Knob::Freeze, Knob::IoMax});
   scenario.tree = *with_company(scenario.tree, menu, constraints);
-  std::vector<int> movers(scenario.workers.size());
-  std::iota(movers.begin(), movers.end(), 0);
+  const std::vector<int> movers = all_workers(scenario);
   int64_t at_us = kTouchedAfterUs;
   const int count = *uniform(1, 3);
   for (int i = 0; i < count; ++i) {

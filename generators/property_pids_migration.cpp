@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 
 #include "generators/changes_gen.h"
 #include "generators/gens.h"
@@ -27,9 +26,7 @@ Scenario draw(const Constraints& constraints) {
   draw_workers(scenario, ground.placement.nodes, pause_us, (constraints.max_processes - 4) / sharers - 1);
   const int forks = std::get<ForkStorm>(scenario.workers[0].workload).forks;
   const std::vector<NodeId> all = scenario.tree.subtree(kRoot);
-  std::vector<NodeId> elsewhere = all;
-  std::erase(elsewhere, scenario.workers[0].node);
-  const NodeId goal = *one_of(elsewhere);
+  const NodeId goal = *other_node_gen(all, scenario.workers[0].node);
   if (*chance(80)) {
     const NodeId limited = node_between(scenario.tree, scenario.workers[0].node, goal);
     scenario.tree[limited].limits[Knob::PidsMax] = Amount{*uniform<int64_t>(0, forks)};
@@ -41,8 +38,7 @@ Scenario draw(const Constraints& constraints) {
   const int64_t whole_us = pause_us * forks;
   int64_t at_us = 1'000 * *uniform<int64_t>(1, std::max<int64_t>(1, whole_us / 3'000));
   add_migration(scenario, at_us, {0}, {goal});
-  std::vector<int> movers(scenario.workers.size());
-  std::iota(movers.begin(), movers.end(), 0);
+  const std::vector<int> movers = all_workers(scenario);
   const int more = *uniform(0, 3);
   for (int i = 0; i < more; ++i) {
     at_us += 1'000 * *uniform<int64_t>(5, std::max<int64_t>(5, whole_us / 2'000));

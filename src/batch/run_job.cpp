@@ -19,9 +19,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A machine that gives so many errors one after another is lost.
-constexpr uint64_t kMostTroubleInARow = 10;
-
 /// One attempt at a job, on its machine.
 class JobRun {
  public:
@@ -151,7 +148,7 @@ class JobRun {
   JobOutcome outcome_;
   std::vector<KnownFailure> listed_;
   std::set<Signature> not_pursued_;
-  uint64_t trouble_in_a_row_ = 0;
+  int trouble_in_a_row_ = 0;
   bool found_new_ = false;
 };
 

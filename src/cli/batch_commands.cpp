@@ -8,6 +8,7 @@
 #include "batch/merge.h"
 #include "batch/run_job.h"
 #include "cli/machine_list.h"
+#include "cli/night_options.h"
 #include "search/results_store.h"
 
 /// `treeline plan`, `job` and `merge`: one search on many machines. Whatever starts the jobs (a loop, Slurm,
@@ -23,11 +24,6 @@ constexpr int64_t kMostJobs = 100'000;
 void say(const std::string& line) {
   fmt::print("{}\n", line);
   std::fflush(stdout);
-}
-
-Result<std::vector<KnownFailure>> known_from(const std::string& file) {
-  if (file.empty()) return std::vector<KnownFailure>();
-  return known_failures_from_file(file);
 }
 
 struct PlanChoice {
@@ -172,8 +168,7 @@ struct MergeChoice {
   std::string results = "treeline-results";
   std::string known;
   MachineChoice common;
-  int64_t keep = 30;
-  int64_t keep_days = 0;
+  Retention retention = kUsualRetention;
   bool list_missing = false;
 };
 
@@ -193,7 +188,7 @@ Result<int> merge(const MergeChoice& choice) {
   MergeOptions options;
   options.folder = choice.folder;
   options.results = choice.results;
-  options.retention = {choice.keep, choice.keep_days};
+  options.retention = choice.retention;
   Result<std::vector<KnownFailure>> known = known_from(choice.known);
   if (!known) return tl::unexpected(known.error());
   options.known = std::move(*known);
@@ -259,12 +254,7 @@ Action add_merge(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--known-failures", choice->known, "List of failures that turn no night red")
       ->take_last();
-  command->add_option("--keep", choice->keep, "Nights to keep; 0: all")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--keep-days", choice->keep_days, "Days for which a night is kept; 0: without end")
-      ->check(CLI::Range(0, 100'000))
-      ->capture_default_str();
+  add_retention_options(*command, choice->retention);
   command->add_flag("--list-missing", choice->list_missing,
                     "Only print the numbers of the jobs that are to be run (again), like 3,7");
   add_folder_options(*command, choice->common);

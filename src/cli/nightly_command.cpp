@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/machine_list.h"
+#include "cli/night_options.h"
 #include "nightly/night.h"
 
 namespace treeline::cli {
@@ -18,8 +19,7 @@ struct NightlyChoice {
   uint64_t seed = 0;
   bool seed_given = false;
   bool fresh = false;
-  int64_t keep = 30;
-  int64_t keep_days = 0;
+  Retention retention = kUsualRetention;
 };
 
 /// The machines of the night, open.
@@ -59,17 +59,15 @@ Result<NightOptions> options_of(const NightlyChoice& choice) {
   const Result<std::vector<const Property*>> properties = find_properties(choice.properties);
   if (!properties) return tl::unexpected(properties.error());
   options.properties = *properties;
-  if (!choice.known.empty()) {
-    Result<std::vector<KnownFailure>> known = known_failures_from_file(choice.known);
-    if (!known) return tl::unexpected(known.error());
-    options.known = std::move(*known);
-  }
+  Result<std::vector<KnownFailure>> known = known_from(choice.known);
+  if (!known) return tl::unexpected(known.error());
+  options.known = std::move(*known);
   options.results = choice.results;
   options.count = choice.count;
   if (choice.seed_given) options.seed = choice.seed;
   options.fresh = choice.fresh;
   options.corpus = choice.corpus;
-  options.retention = {choice.keep, choice.keep_days};
+  options.retention = choice.retention;
   options.should_stop = was_interrupted;
   options.say = [](const std::string& line) {
     fmt::print("{}\n", line);
@@ -113,12 +111,7 @@ Action add_nightly(CLI::App& app) {
   CLI::Option* seed =
       command->add_option("--seed", choice->seed, "Seed of a new night (default: a random one, printed)");
   command->add_flag("--fresh", choice->fresh, "Begin a new night, even if there is one to be resumed");
-  command->add_option("--keep", choice->keep, "Nights to keep; 0: all")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--keep-days", choice->keep_days, "Days for which a night is kept; 0: without end")
-      ->check(CLI::Range(0, 100'000))
-      ->capture_default_str();
+  add_retention_options(*command, choice->retention);
   add_machine_list(*command, choice->machines);
   return [choice, seed] {
     choice->seed_given = seed->count() > 0;

@@ -535,13 +535,14 @@ class Run {
     return {};
   }
 
-  /// Every node holds at most what stays in per-CPU stocks (mm/memcontrol.c, memcg_stock: up to 7 groups'
-  /// stocks of MEMCG_CHARGE_BATCH pages a CPU).
+  /// Every node holds at most what stays in per-CPU stocks (mm/memcontrol.c, memcg_stock: up to kStockSlots
+  /// groups' stocks of MEMCG_CHARGE_BATCH pages a CPU).
   bool is_drained(const std::vector<Counters>& now) const {
     const int64_t stock = static_cast<int64_t>(machine_.cpus.size()) * kChargeBatchPages * machine_.page_size;
     for (NodeId node = 0; node < scenario_.tree.size(); ++node) {
       const auto i = static_cast<size_t>(node);
-      const auto groups = std::min<int64_t>(static_cast<int64_t>(scenario_.tree.subtree(node).size()), 7);
+      const auto groups =
+          std::min<int64_t>(static_cast<int64_t>(scenario_.tree.subtree(node).size()), kStockSlots);
       const int64_t before = get(observation_.nodes[i].before, Counter::MemoryCurrent).value_or(0);
       if (get(now[i], Counter::MemoryCurrent).value_or(0) > before + groups * stock) return false;
     }

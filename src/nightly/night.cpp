@@ -25,8 +25,6 @@ namespace {
 using Clock = NightOptions::Clock;
 using std::chrono::milliseconds;
 
-/// A machine that gives so many errors one after another is lost.
-constexpr int kMostTroubleInARow = 10;
 /// How often a reader of summary.txt finds it new.
 constexpr auto kSummaryEvery = std::chrono::seconds(30);
 

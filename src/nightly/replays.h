@@ -11,6 +11,9 @@
 
 namespace treeline {
 
+/// A machine that gives so many errors one after another is lost.
+inline constexpr int kMostTroubleInARow = 10;
+
 /// A scenario that a night runs before it explores.
 struct ReplayCase {
   std::string title;  ///< The file's name, or what failed.

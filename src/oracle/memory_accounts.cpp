@@ -125,7 +125,6 @@ std::vector<Finding> judge_memory_rss(const Scenario& scenario, const Observatio
 }
 
 std::vector<Finding> judge_memory_drained(const Scenario& scenario, const Observation& observation) {
-  constexpr int64_t kStockSlots = 7;
   constexpr int64_t kWorkerPages = 32;
   std::vector<Finding> findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {

@@ -77,12 +77,12 @@ int64_t threads_of(const Scenario& scenario, const std::vector<size_t>& workers)
 }
 
 double tolerance_ns(const Observation& observation, const Scenario& scenario,
-                    const std::vector<size_t>& workers, const Growth& growth) {
+                    const std::vector<size_t>& workers, double late_ns) {
   const auto running = static_cast<double>(std::min<int64_t>(
       threads_of(scenario, workers), static_cast<int64_t>(observation.machine.cpus.size())));
   const double tick_ns =
       std::max(static_cast<double>(observation.machine.tick_ns()), max_gap_ns(observation));
-  return running * (tick_ns + growth.late_ns) + 2 * usage_rounding_ns(observation);
+  return running * (tick_ns + late_ns) + 2 * usage_rounding_ns(observation);
 }
 
 void judge_cpu_segment(const Observation& observation, const Segment& segment, const Segment& before,
@@ -99,7 +99,7 @@ void judge_cpu_segment(const Observation& observation, const Segment& segment, c
     std::sort(either.begin(), either.end());
     either.erase(std::unique(either.begin(), either.end()), either.end());
     const double tolerance =
-        tolerance_ns(observation, segment.scenario, either, own.late_ns > others.late_ns ? own : others);
+        tolerance_ns(observation, segment.scenario, either, std::max(own.late_ns, others.late_ns));
     std::string why;
     if (std::fabs(own.sum_ns - others.sum_ns) <= tolerance) why = "who moved ran too little to tell";
     const bool is_known = own.is_known && others.is_known;
@@ -165,9 +165,8 @@ void judge_memory_of(const Scenario& scenario, const Observation& observation, s
     const auto before = get(last_reading(*around.before, seen), Counter::MemoryCurrent);
     const auto after = get(first_reading(*around.after, seen), Counter::MemoryCurrent);
     if (!before || !after) continue;
-    constexpr int kStocksOfACpu = 7;  // since 6.16; one before
     const int groups =
-        std::min(groups_in(scenario, node, observation.machine, Controller::Memory), kStocksOfACpu);
+        std::min(groups_in(scenario, node, observation.machine, Controller::Memory), kStockSlots);
     const auto tolerance = static_cast<double>(groups * stock_bytes(observation));
     std::string why;
     if (static_cast<double>(observation.workers[worker].bytes_touched) <= tolerance) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "generators/cpu_windows.h"
 #include "generators/property.h"
 #include "model/rules.h"
 #include "tests/generators/fake_machine.h"
@@ -41,10 +42,6 @@ std::optional<CpuBandwidth> quota_of(const Tree& tree, NodeId node) {
   return limit && limit->quota_us ? limit : std::nullopt;
 }
 
-double cpus_of_quota(const CpuBandwidth& limit) {
-  return static_cast<double>(*limit.quota_us) / static_cast<double>(limit.period_us);
-}
-
 int threads_below(const Scenario& scenario, NodeId top) {
   int threads = 0;
   for (const Worker& worker : scenario.workers) {
@@ -55,12 +52,7 @@ int threads_below(const Scenario& scenario, NodeId top) {
 }
 
 int64_t bytes_below(const Scenario& scenario, NodeId top, MemoryKind kind) {
-  int64_t bytes = 0;
-  for (const Worker& worker : scenario.workers) {
-    const auto* hog = std::get_if<MemoryHog>(&worker.workload);
-    if (hog && hog->kind == kind && scenario.tree.is_in_subtree(worker.node, top)) bytes += hog->bytes;
-  }
-  return bytes;
+  return memory_below(scenario, top, [kind](const MemoryHog& hog) { return hog.kind == kind; });
 }
 
 /// Some change of cpu.max to a quota, with what stands before it, fits.
@@ -78,8 +70,7 @@ bool any_quota_change(const Scenario& scenario,
 bool has_small_quota_over_many_threads(const Scenario& scenario) {
   return any_node(scenario, [&](NodeId node) {
     const auto quota = quota_of(scenario.tree, node);
-    return quota && quota->period_us >= 20'000 && cpus_of_quota(*quota) < 4 &&
-           threads_below(scenario, node) >= 4;
+    return quota && quota->period_us >= 20'000 && cpus_of(*quota) < 4 && threads_below(scenario, node) >= 4;
   });
 }
 

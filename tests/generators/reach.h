@@ -50,6 +50,17 @@ inline bool is_endless(const Workload& workload) {
   return hog && hog->duty_percent == 100;
 }
 
+/// Bytes that the memory hogs of the subtree touch, of those that fit.
+template <typename Fits>
+int64_t memory_below(const Scenario& scenario, NodeId top, Fits fits) {
+  int64_t bytes = 0;
+  for (const Worker& worker : scenario.workers) {
+    const auto* hog = std::get_if<MemoryHog>(&worker.workload);
+    if (hog && fits(*hog) && scenario.tree.is_in_subtree(worker.node, top)) bytes += hog->bytes;
+  }
+  return bytes;
+}
+
 /// Some migration of the scenario, with what stands before it, fits.
 inline bool any_migration(const Scenario& scenario,
                           const std::function<bool(const Scenario& before, const Action&)>& fits) {

@@ -72,13 +72,8 @@ TEST(Reach, DeepCpusetThatItsParentDoesNotHaveWithin50Draws) {
 }
 
 int64_t demand_below(const Scenario& scenario, NodeId top) {
-  int64_t bytes = 0;
-  for (const Worker& worker : scenario.workers) {
-    const auto* hog = std::get_if<MemoryHog>(&worker.workload);
-    const bool counts = hog && hog->hold && hog->kind != MemoryKind::File;
-    if (counts && scenario.tree.is_in_subtree(worker.node, top)) bytes += hog->bytes;
-  }
-  return bytes;
+  return memory_below(scenario, top,
+                      [](const MemoryHog& hog) { return hog.hold && hog.kind != MemoryKind::File; });
 }
 
 TEST(Reach, MemoryOverAnAncestorsLimitWithin50Draws) {
@@ -342,12 +337,7 @@ TEST(Reach, MoreThanMemoryHighWithin20Draws) {
 }
 
 int64_t touched_below(const Scenario& scenario, NodeId top) {
-  int64_t bytes = 0;
-  for (const Worker& worker : scenario.workers) {
-    const auto* hog = std::get_if<MemoryHog>(&worker.workload);
-    if (hog && scenario.tree.is_in_subtree(worker.node, top)) bytes += hog->bytes;
-  }
-  return bytes;
+  return memory_below(scenario, top, [](const MemoryHog&) { return true; });
 }
 
 /// Some childless node carries `knob`, and a memory.max `levels` above it is exceeded by what is touched
