@@ -50,6 +50,7 @@ constexpr std::array<std::string_view, 2> kPidsChangeAims{"pids.max", "knob.read
 constexpr std::array<std::string_view, 2> kCpuMigrationAims{"cpu.migration", "cpu.bandwidth"};
 constexpr std::array<std::string_view, 1> kMemoryMigrationAims{"memory.migration"};
 constexpr std::array<std::string_view, 2> kPidsMigrationAims{"pids.max", "pids.conservation"};
+constexpr std::array<std::string_view, 2> kHotplugAims{"cpu.bandwidth", "cpuset.confinement"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
 struct Entry {
@@ -57,7 +58,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 25;
+constexpr size_t kCount = 27;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -120,6 +121,11 @@ const std::array<Entry, kCount>& entries() {
       {{"memory_protection", "Reclaim spares what memory.min and memory.low protect", kProtection,
         kProtectionAims},
        memory_protection_gen},
+      {{"cpuset_change", "A cpuset that is changed while work runs holds from then on", kCpusetCpus,
+        kCpusetAims},
+       cpuset_change_gen},
+      {{"cpu_hotplug", "Limits hold while CPUs go offline and come back", kCpuMax, kHotplugAims},
+       cpu_hotplug_gen},
   }};
   return kEntries;
 }
@@ -178,8 +184,12 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
     return "cgroup.kill needs cgroup v2";
   }
   const bool has_one_cpu = machine.cpus.size() < 2;
-  if (property.name == "cpuset" && has_one_cpu)
+  if ((property.name == "cpuset" || property.name == "cpuset_change") && has_one_cpu) {
     return "with one CPU there is nowhere to be but in the cpuset";
+  }
+  if (property.name == "cpu_hotplug" && machine.hotplug_cpus.empty()) {
+    return "no CPU may be taken offline: only the lab's, and not its first";
+  }
   if (property.name == "partition" && machine.cpus.size() < 3) {
     return "two partitions need a CPU each, and one stays for the rest of the machine";
   }

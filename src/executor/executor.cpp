@@ -258,7 +258,8 @@ class Run {
 
   Result<void> run_window() {
     become_realtime();
-    noise_ = std::make_unique<NoiseMonitor>(machine_.cpus, options_.noise_period_us);
+    noise_ =
+        std::make_unique<NoiseMonitor>(machine_always(scenario_, machine_).cpus, options_.noise_period_us);
     const int64_t length_ns = scenario_.window.length_us * 1'000;
     start_ns_ = monotonic_ns();
     pages_.signals().deadline_ns = start_ns_ + length_ns;
@@ -324,7 +325,14 @@ class Run {
     return result;
   }
 
+  /// Workers tell what they saw before, during and after it apart.
   void perform(const Action& action) {
+    ++pages_.signals().epoch;
+    carry_out(action);
+    ++pages_.signals().epoch;
+  }
+
+  void carry_out(const Action& action) {
     switch (action.kind) {
       case Action::Kind::Freeze:
       case Action::Kind::Thaw:
@@ -335,7 +343,47 @@ class Run {
         return perform_set_limit(action);
       case Action::Kind::Migrate:
         return perform_migration(action);
+      case Action::Kind::CpuOffline:
+      case Action::Kind::CpuOnline:
+        return perform_hotplug(action);
     }
+  }
+
+  void perform_hotplug(const Action& action) {
+    const bool goes = action.kind == Action::Kind::CpuOffline;
+    sample();
+    ActionObservation seen;
+    seen.started_ns = monotonic_ns() - start_ns_;
+    seen.write_errno = set_online(action.cpu, !goes);
+    if (seen.write_errno == 0 && goes) offline_.insert(action.cpu);
+    if (seen.write_errno == 0 && !goes) offline_.erase(action.cpu);
+    wait_for_cpusets();
+    if (goes && fault_.lifts_quota_on_hotplug()) lift_all_quotas();
+    seen.completed_ns = monotonic_ns() - start_ns_;
+    seen.progress = progress();
+    observation_.actions.push_back(std::move(seen));
+    sample();
+  }
+
+  static int set_online(int cpu, bool is_online) {
+    return write_file(fmt::format("/sys/devices/system/cpu/cpu{}/online", cpu), is_online ? "1" : "0");
+  }
+
+  /// Up to Linux 6.9 a work queue tells the cpusets that a CPU has come or gone; a write to any cpuset, also
+  /// of what stands there, waits for it (kernel/cgroup/cpuset.c, cpuset_write_resmask).
+  void wait_for_cpusets() const {
+    const std::string file = groups_->path(kRoot, Controller::Cpuset) + "/cpuset.cpus";
+    if (const Result<std::string> text = read_file(file)) write_file(file, *text);
+  }
+
+  void lift_all_quotas() {
+    for (NodeId node = 0; node < scenario_.tree.size(); ++node) {
+      if (limits_[node].limits.contains(Knob::CpuMax)) set_quota_free(node);
+    }
+  }
+
+  void bring_cpus_back() {
+    for (const int cpu : std::exchange(offline_, {})) set_online(cpu, true);
   }
 
   /// All is sampled just before and just after, so that each stretch with its limits is judged by itself.
@@ -499,6 +547,7 @@ class Run {
 
   /// Lets workers go that are throttled or frozen. All is measured by now.
   void lift_limits() {
+    bring_cpus_back();
     for (NodeId node = 0; node < scenario_.tree.size(); ++node) {
       const std::string cpu = groups_->path(node, Controller::Cpu);
       write_file(cpu + "/cpu.cfs_quota_us", "-1");
@@ -600,7 +649,8 @@ class Run {
     };
     for (size_t i = 0; i < processes_.size(); ++i) {
       std::vector<WorkerSample> series = std::move(observation_.workers[i].series);
-      observation_.workers[i] = processes_[i].observe(start_ns_, oom_killed);
+      observation_.workers[i] =
+          processes_[i].observe(start_ns_, static_cast<int>(scenario_.actions.size()), oom_killed);
       observation_.workers[i].series = std::move(series);
     }
     fault_.report(observation_.health);
@@ -616,6 +666,7 @@ class Run {
   FaultPlayer fault_;
   Tree limits_;                 ///< With the limits that stand by now.
   std::vector<NodeId> places_;  ///< Where the workers are by now.
+  std::set<int> offline_;       ///< CPUs that an action took away.
   SharedPages pages_;
   WorkerEvents events_;
   Observation observation_;

@@ -188,6 +188,8 @@ bool FaultPlayer::ignores_change(Knob knob) const {
       return is(PlantedFault::CpuMaxChangeMissed);
     case Knob::CpuWeight:
       return is(PlantedFault::CpuWeightChangeMissed);
+    case Knob::CpusetCpus:
+      return is(PlantedFault::CpusetChangeMissed);
     case Knob::MemoryMax:
       return is(PlantedFault::MemoryMaxChangeMissed);
     case Knob::PidsMax:

@@ -29,6 +29,7 @@ class FaultPlayer {
   /// The errno with which a migration is refused; 0: it is not.
   int migration_errno() const;
   /// cpu.max is lost where a task comes in.
+  bool lifts_quota_on_hotplug() const { return is(PlantedFault::CpuMaxLostOnHotplug); }
   bool lifts_quota_on_migration() const { return is(PlantedFault::CpuMaxLostOnMigration); }
   /// The worker has moved from one node to the action's; it has touched so many bytes.
   void note_migration(const Action& action, NodeId from, int64_t bytes);

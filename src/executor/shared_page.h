@@ -3,11 +3,16 @@
 #include <atomic>
 #include <cstdint>
 
+#include "model/scenario.h"
+
 namespace treeline {
 
 /// Longest text of a worker's first failed operation.
 inline constexpr size_t kMaxOperation = 32;
 inline constexpr int kMaxSeenCpus = 1024;
+/// Before, between and after the actions.
+inline constexpr int kMaxStretches = kMaxActions + 1;
+using CpuBits = std::atomic<uint64_t>[kMaxSeenCpus / 64];
 
 /// What a worker tells of itself, in memory that it shares with the executor. The executor touches the page
 /// first, so that it is charged to the executor's group and not to the worker's.
@@ -23,7 +28,8 @@ struct alignas(64) WorkerReport {
   std::atomic<int64_t> forks_refused{0};
   std::atomic<int> first_errno{0};
   char first_error[kMaxOperation]{};
-  std::atomic<uint64_t> cpus_seen[kMaxSeenCpus / 64]{};
+  CpuBits cpus_seen{};
+  CpuBits cpus_by_stretch[kMaxStretches]{};
   std::atomic<int64_t> fastest_op_ns{0};
 };
 
@@ -32,6 +38,8 @@ struct alignas(64) Signals {
   std::atomic<uint32_t> start{0};
   std::atomic<uint32_t> stop{0};
   std::atomic<uint32_t> release{0};
+  /// Twice the number of actions that are over, and one more while one is carried out.
+  std::atomic<uint32_t> epoch{0};
   std::atomic<int64_t> deadline_ns{0};  ///< CLOCK_MONOTONIC: workers stop by themselves at it.
 };
 

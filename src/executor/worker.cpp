@@ -79,12 +79,24 @@ void report_settled(WorkerReport& report) {
   tell_executor();
 }
 
-void note_cpu(WorkerReport& report) {
+namespace {
+
+void set_bit(CpuBits& bits, int number) {
+  std::atomic<uint64_t>& word = bits[number / 64];
+  const uint64_t bit = uint64_t{1} << (number % 64);
+  if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void note_cpu(const WorkerContext& context) {
+  const uint32_t epoch = context.signals.epoch.load();
   const int cpu = ::sched_getcpu();
   if (cpu < 0 || cpu >= kMaxSeenCpus) return;
-  std::atomic<uint64_t>& word = report.cpus_seen[cpu / 64];
-  const uint64_t bit = uint64_t{1} << (cpu % 64);
-  if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit, std::memory_order_relaxed);
+  set_bit(context.report.cpus_seen, cpu);
+  // An action that began or ended meanwhile may have moved the thread after it was asked, or before.
+  if (epoch % 2 != 0 || context.signals.epoch.load() != epoch) return;
+  set_bit(context.report.cpus_by_stretch[epoch / 2], cpu);
 }
 
 void sleep_until(int64_t until_ns) {
@@ -103,7 +115,7 @@ void run_worker(const Workload& workload, const WorkerContext& context, pid_t pa
   volunteer_for_oom();
   while (context.signals.start.load() == 0) futex_wait(context.signals.start, 0);
   context.report.started_ns.store(monotonic_ns());
-  note_cpu(context.report);
+  note_cpu(context);
   std::visit(Runner{context}, workload);
   context.report.still_ns.store(monotonic_ns());
   tell_executor();

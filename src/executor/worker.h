@@ -30,7 +30,8 @@ void wait_for_stop(const WorkerContext& context);
 /// Records the first failure only.
 void report_failure(WorkerReport& report, const char* operation, int errnum);
 void report_settled(WorkerReport& report);
-void note_cpu(WorkerReport& report);
+/// Records on which CPU the calling thread is.
+void note_cpu(const WorkerContext& context);
 /// Sleeps until the instant or the stop signal.
 void sleep_until(int64_t until_ns);
 /// Dies when the parent dies; _exit at once if it is dead already.

@@ -45,6 +45,14 @@ int64_t run_delay_ns(pid_t pid) {
   return second == std::string::npos ? -1 : std::strtoll(schedstat.c_str() + second, nullptr, 10);
 }
 
+IdSet ids_of(const CpuBits& bits) {
+  IdSet set;
+  for (int cpu = 0; cpu < kMaxSeenCpus; ++cpu) {
+    if (bits[cpu / 64].load() >> (cpu % 64) & 1) set.ids.push_back(cpu);
+  }
+  return set;
+}
+
 }  // namespace
 
 WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
@@ -135,7 +143,7 @@ void WorkerProcess::read_held_state() {
   held_.run_delay_ns = run_delay_ns(pid_);
 }
 
-WorkerObservation WorkerProcess::observe(int64_t start_ns,
+WorkerObservation WorkerProcess::observe(int64_t start_ns, int actions,
                                          const std::function<bool(pid_t)>& oom_killed) const {
   WorkerObservation worker = held_;
   worker.first_errno = report_.first_errno.load();
@@ -156,8 +164,9 @@ WorkerObservation WorkerProcess::observe(int64_t start_ns,
   worker.max_rss_bytes = usage_.ru_maxrss * 1024;
   worker.voluntary_switches = usage_.ru_nvcsw;
   worker.involuntary_switches = usage_.ru_nivcsw;
-  for (int cpu = 0; cpu < kMaxSeenCpus; ++cpu) {
-    if (report_.cpus_seen[cpu / 64].load() >> (cpu % 64) & 1) worker.cpus_seen.ids.push_back(cpu);
+  worker.cpus_seen = ids_of(report_.cpus_seen);
+  for (int i = 0; actions > 0 && i <= actions; ++i) {
+    worker.cpus_by_stretch.push_back(ids_of(report_.cpus_by_stretch[i]));
   }
   if (WIFSIGNALED(status_)) {
     if (killed_by_order_) {

@@ -38,8 +38,10 @@ class WorkerProcess {
   WorkerSample sample(int64_t start_ns) const;
   /// Readings that need the living process, at the moment of NodeObservation::after.
   void read_held_state();
-  /// Everything, after it was reaped. `oom_killed` says whether the kernel claims an OOM kill for this pid.
-  WorkerObservation observe(int64_t start_ns, const std::function<bool(pid_t)>& oom_killed) const;
+  /// Everything, after it was reaped. `actions` is how many the scenario has; `oom_killed` says whether
+  /// the kernel claims an OOM kill for this pid.
+  WorkerObservation observe(int64_t start_ns, int actions,
+                            const std::function<bool(pid_t)>& oom_killed) const;
 
  private:
   int64_t cpu_clock_ns() const;

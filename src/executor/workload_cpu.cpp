@@ -49,7 +49,7 @@ void burn(int duty_percent, int64_t cycle_us, const WorkerContext& context) {
   while (!should_stop(context)) {
     spin();
     context.report.progress.fetch_add(1, std::memory_order_relaxed);
-    note_cpu(context.report);
+    note_cpu(context);
     if (duty_percent == 100 || thread_cpu_ns() < spent_to_ns) continue;
     // The next boundary that is still to come: cycles that were missed are not made up for, so that no cycle
     // holds more than one budget.

@@ -55,7 +55,7 @@ void run_io_hog(const IoHog& hog, const WorkerContext& context) {
     context.report.io_ops.fetch_add(1);
     note_duration(context.report, monotonic_ns() - began_ns);
     context.report.progress.fetch_add(1);
-    note_cpu(context.report);
+    note_cpu(context);
   }
   if (context.report.first_errno.load() != 0) wait_for_stop(context);
 }

@@ -75,7 +75,7 @@ bool touch_all(char* memory, const MemoryHog& hog, const WorkerContext& context)
       context.report.bytes_touched.fetch_add(kPage, std::memory_order_relaxed);
       context.report.progress.fetch_add(1, std::memory_order_relaxed);
     }
-    note_cpu(context.report);
+    note_cpu(context);
   }
   return true;
 }

@@ -61,6 +61,10 @@ Result<Prepared> prepare() {
   if (!hierarchies) return tl::unexpected(hierarchies.error());
   Result<MachineFacts> facts = detect_machine(*hierarchies, kScratch);
   if (!facts) return tl::unexpected(facts.error());
+  for (const int cpu : facts->cpus) {
+    const std::string file = fmt::format("/sys/devices/system/cpu/cpu{}/online", cpu);
+    if (::access(file.c_str(), W_OK) == 0) facts->hotplug_cpus.push_back(cpu);
+  }
   return Prepared{std::move(*hierarchies), std::move(*facts)};
 }
 

@@ -98,6 +98,7 @@ void facts_fields(Archive& archive, MachineFacts& facts) {
   archive.field("hz", facts.hz);
   archive.field("page_size", facts.page_size);
   archive.field("cpus", facts.cpus);
+  archive.with_default("hotplug_cpus", facts.hotplug_cpus);
   archive.field("mems", facts.mems);
   archive.field("memory_bytes", facts.memory_bytes);
   archive.field("swap_bytes", facts.swap_bytes);
@@ -179,6 +180,7 @@ void fields(Archive& archive, WorkerObservation& worker) {
   archive.field("run_delay_ns", worker.run_delay_ns);
   archive.with_default("attached_run_delay_ns", worker.attached_run_delay_ns);
   archive.field("cpus_seen", worker.cpus_seen);
+  archive.with_default("cpus_by_stretch", worker.cpus_by_stretch);
   archive.field("cpus_allowed", worker.cpus_allowed);
   archive.field("series", worker.series);
 }

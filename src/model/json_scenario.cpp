@@ -207,7 +207,11 @@ template <typename Archive>
 void fields(Archive& archive, Action& action) {
   archive.field("at_us", action.at_us);
   archive.choice("kind", action.kind, kActionNames);
-  archive.field("node", action.node);
+  if (moves_a_cpu(action)) {
+    archive.field("cpu", action.cpu);
+  } else {
+    archive.field("node", action.node);
+  }
   if (action.kind == Action::Kind::SetLimit) archive_setting(archive, action.knob, action.value);
   if (action.kind == Action::Kind::Migrate) archive.field("worker", action.worker);
 }

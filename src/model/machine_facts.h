@@ -19,7 +19,9 @@ struct MachineFacts {
   std::string mode;  ///< "v1", "v2" or "hybrid"
   int64_t hz = 250;  ///< CONFIG_HZ, or measured where the configuration cannot be read.
   int64_t page_size = 4096;
-  std::vector<int> cpus;         ///< Online CPUs that workers may use.
+  std::vector<int> cpus;  ///< Online CPUs that workers may use.
+  /// Those of them that an action may take offline: in the lab all that the kernel lets go, on the host none.
+  std::vector<int> hotplug_cpus;
   std::vector<int> mems;         ///< NUMA nodes that workers may use.
   int64_t memory_bytes = 0;      ///< MemAvailable when detected.
   int64_t swap_bytes = 0;        ///< SwapTotal.

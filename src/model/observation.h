@@ -98,7 +98,10 @@ struct WorkerObservation {
   int64_t run_delay_ns = -1;  ///< /proc/PID/schedstat; -1: this kernel does not offer it.
   /// The same when it was attached, blocked; -1: not known.
   int64_t attached_run_delay_ns = -1;
-  IdSet cpus_seen;           ///< CPUs on which its threads found themselves, sampled in its loop.
+  IdSet cpus_seen;  ///< CPUs on which its threads found themselves, sampled in its loop.
+  /// The same before the first action, between each and the next, and after the last. What was seen while an
+  /// action was carried out is in none. Empty without actions.
+  std::vector<IdSet> cpus_by_stretch;
   std::string cpus_allowed;  ///< /proc/PID/status: Cpus_allowed_list while it ran.
   std::vector<WorkerSample> series;
   bool operator==(const WorkerObservation&) const = default;

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 50> kTable{{
+constexpr std::array<PlantedFaultInfo, 52> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -246,6 +246,18 @@ constexpr std::array<PlantedFaultInfo, 50> kTable{{
      "cpu_fairness_change",
      "cpu.fairness",
      {2, 1, 2, 1, 0}},
+    {F::CpusetChangeMissed,
+     "cpuset-change-missed",
+     "a change of cpuset.cpus while work runs does nothing",
+     "cpuset_change",
+     "cpuset.confinement",
+     {1, 1, 1, 0, 0}},
+    {F::CpuMaxLostOnHotplug,
+     "cpu-max-lost-on-hotplug",
+     "cpu.max is not enforced any more once a CPU has gone offline",
+     "cpu_hotplug",
+     "cpu.bandwidth",
+     {1, 1, 1, 1, 0}},
     {F::ChangeReadbackWrong,
      "change-readback-wrong",
      "a limit changed while work runs reads back wrong",

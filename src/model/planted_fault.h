@@ -51,6 +51,8 @@ enum class PlantedFault : uint8_t {
   MemoryMaxChangeMissed,    ///< The same of memory.max.
   PidsMaxChangeMissed,      ///< The same of pids.max.
   CpuWeightChangeMissed,    ///< The same of cpu.weight.
+  CpusetChangeMissed,       ///< The same of cpuset.cpus.
+  CpuMaxLostOnHotplug,      ///< cpu.max is not enforced any more once a CPU has gone offline.
   ChangeReadbackWrong,      ///< A limit that was changed while work runs reads back ten times as high.
   MigrationMissed,          ///< A migration is taken and does nothing.
   MigrationRefused,         ///< A migration is refused with EBUSY.

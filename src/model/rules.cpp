@@ -219,6 +219,40 @@ void check_limits(const Scenario& scenario, const MachineFacts& machine, std::ve
   }
 }
 
+/// The executor gives every group of v1 a set (cgroup/cgroup_tree.h), which a change above does not reach.
+bool leaves_a_child_behind(const Tree& tree, NodeId node, const MachineFacts& machine) {
+  if (machine.knob_context(Controller::Cpuset).version == CgroupVersion::V2) return false;
+  const std::vector<NodeId> children = tree.children(node);
+  return std::any_of(children.begin(), children.end(),
+                     [&](NodeId child) { return !tree[child].limits.contains(Knob::CpusetCpus); });
+}
+
+bool has_cpusets(const Scenario& scenario) {
+  const auto& nodes = scenario.tree.nodes;
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const Node& node) { return node.limits.contains(Knob::CpusetCpus); }) ||
+         std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
+           return action.kind == Action::Kind::SetLimit && action.knob == Knob::CpusetCpus;
+         });
+}
+
+void check_hotplug(const Scenario& scenario, size_t i, const MachineFacts& machine,
+                   std::vector<Fault>& faults) {
+  const std::string path = fmt::format("/actions/{}/cpu", i);
+  const auto& cpus = machine.hotplug_cpus;
+  const bool is_v1 = machine.controllers.contains(Controller::Cpuset) &&
+                     machine.knob_context(Controller::Cpuset).version == CgroupVersion::V1;
+  if (std::find(cpus.begin(), cpus.end(), scenario.actions[i].cpu) == cpus.end()) {
+    faults.push_back({path, "this machine has no such CPU to take offline"});
+  } else if (machine_after(scenario, machine, i + 1, [](size_t) { return true; }).cpus.empty()) {
+    faults.push_back({path, "it is the last CPU"});
+  } else if (has_partitions(scenario.tree)) {
+    faults.push_back({path, "beside partitions CPUs stay where they are"});
+  } else if (is_v1 && has_cpusets(scenario)) {
+    faults.push_back({path, "a cpuset of v1 loses a CPU that goes for good, which is not modelled"});
+  }
+}
+
 void check_change(const Scenario& scenario, size_t i, const MachineFacts& machine,
                   std::vector<Fault>& faults) {
   const Action& action = scenario.actions[i];
@@ -226,6 +260,10 @@ void check_change(const Scenario& scenario, size_t i, const MachineFacts& machin
   const std::string path = fmt::format("/actions/{}/knob", i);
   if (!machine.has(action.knob)) {
     faults.push_back({path, "this machine does not have the knob"});
+  } else if (action.knob == Knob::CpusetCpus && has_partitions(tree)) {
+    faults.push_back({path, "beside partitions cpusets stay as they are"});
+  } else if (action.knob == Knob::CpusetCpus && leaves_a_child_behind(tree, action.node, machine)) {
+    faults.push_back({path, "v1 leaves each group below its own set, which the scenario must name"});
   } else if (action.knob == Knob::MemoryMax &&
              machine.knob_context(Controller::Memory).version == CgroupVersion::V1 &&
              tree[action.node].limits.contains(Knob::MemorySwapMax)) {
@@ -261,6 +299,8 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     if (scenario.actions[i].kind == Action::Kind::SetLimit) {
       check_change(scenario, i, machine, faults);
+    } else if (moves_a_cpu(scenario.actions[i])) {
+      check_hotplug(scenario, i, machine, faults);
     } else if (const auto controller = controller_of(scenario.actions[i])) {
       check_controller(machine, *controller, faults);
     }

@@ -22,6 +22,12 @@ std::optional<int64_t> effective_pids_max(const Tree& tree, NodeId node);
 /// CPUs that a task of `node` may run on: its own cpuset.cpus, else (v1: as the executor sets it up; v2: by
 /// rule) its parent's; the root's default is the machine's CPUs.
 IdSet effective_cpus(const Tree& tree, NodeId node, const MachineFacts& machine);
+/// The machine with the CPUs that are online when the first `actions` of the scenario are over: those that
+/// `taken` says were done.
+MachineFacts machine_after(const Scenario& scenario, const MachineFacts& machine, size_t actions,
+                           const std::function<bool(size_t)>& taken);
+/// The machine with the CPUs that no action takes offline.
+MachineFacts machine_always(const Scenario& scenario, const MachineFacts& machine);
 IdSet effective_mems(const Tree& tree, NodeId node, const MachineFacts& machine);
 
 /// The errno with which the kernel must answer a write of `value` to `knob` of `node`, in a tree whose limits

@@ -57,6 +57,26 @@ IdSet effective_cpus(const Tree& tree, NodeId node, const MachineFacts& machine)
   return effective_ids(tree, node, Knob::CpusetCpus, machine.cpus);
 }
 
+namespace {
+
+MachineFacts without_cpus(MachineFacts machine, const std::set<int>& offline) {
+  std::erase_if(machine.cpus, [&](int cpu) { return offline.contains(cpu); });
+  return machine;
+}
+
+}  // namespace
+
+MachineFacts machine_after(const Scenario& scenario, const MachineFacts& machine, size_t actions,
+                           const std::function<bool(size_t)>& taken) {
+  return without_cpus(machine, offline_after(scenario, actions, taken));
+}
+
+MachineFacts machine_always(const Scenario& scenario, const MachineFacts& machine) {
+  return without_cpus(machine, offline_after(scenario, scenario.actions.size(), [&](size_t i) {
+                        return scenario.actions[i].kind == Action::Kind::CpuOffline;
+                      }));
+}
+
 IdSet effective_mems(const Tree& tree, NodeId node, const MachineFacts& machine) {
   return effective_ids(tree, node, Knob::CpusetMems, machine.mems);
 }

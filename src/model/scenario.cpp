@@ -23,7 +23,8 @@ std::string describe(const Strategy& strategy) {
 }
 
 std::span<const Knob> changeable_knobs() {
-  static constexpr std::array kKnobs{Knob::CpuMax, Knob::CpuWeight, Knob::MemoryMax, Knob::PidsMax};
+  static constexpr std::array kKnobs{Knob::CpuMax, Knob::CpuWeight, Knob::CpusetCpus, Knob::MemoryMax,
+                                     Knob::PidsMax};
   return kKnobs;
 }
 
@@ -34,6 +35,8 @@ std::optional<Controller> controller_of(const Action& action) {
     case Action::Kind::Kill:
       return Controller::Core;
     case Action::Kind::Migrate:
+    case Action::Kind::CpuOffline:
+    case Action::Kind::CpuOnline:
       return std::nullopt;
     case Action::Kind::Freeze:
     case Action::Kind::Thaw:
@@ -42,12 +45,17 @@ std::optional<Controller> controller_of(const Action& action) {
   return Controller::Freezer;
 }
 
+bool moves_a_cpu(const Action& action) {
+  return action.kind == Action::Kind::CpuOffline || action.kind == Action::Kind::CpuOnline;
+}
+
 std::string describe(const Action& action, const Tree& tree) {
   if (action.kind == Action::Kind::Migrate) {
     return fmt::format("migrate worker {} to {}", action.worker, tree.path(action.node));
   }
-  std::string text =
-      fmt::format("{} {}", kActionNames[static_cast<size_t>(action.kind)], tree.path(action.node));
+  const std::string_view name = kActionNames[static_cast<size_t>(action.kind)];
+  if (moves_a_cpu(action)) return fmt::format("{} {}", name, action.cpu);
+  std::string text = fmt::format("{} {}", name, tree.path(action.node));
   if (action.kind == Action::Kind::SetLimit) {
     text += fmt::format(" {}={}", knob_info(action.knob).name, describe(action.knob, action.value));
   }
@@ -66,6 +74,27 @@ Scenario scenario_after(const Scenario& scenario, size_t actions, const std::fun
     }
   }
   return after;
+}
+
+std::set<int> offline_after(const Scenario& scenario, size_t actions,
+                            const std::function<bool(size_t)>& taken) {
+  std::set<int> offline;
+  for (size_t i = 0; i < actions; ++i) {
+    const Action& action = scenario.actions[i];
+    if (!moves_a_cpu(action) || !taken(i)) continue;
+    if (action.kind == Action::Kind::CpuOffline) {
+      offline.insert(action.cpu);
+    } else {
+      offline.erase(action.cpu);
+    }
+  }
+  return offline;
+}
+
+bool moves_cpus(const Scenario& scenario) {
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
+    return moves_a_cpu(action) || (action.kind == Action::Kind::SetLimit && action.knob == Knob::CpusetCpus);
+  });
 }
 
 bool migrates(const Scenario& scenario) {
@@ -172,6 +201,7 @@ Size size_of(const Scenario& scenario) {
     if (action.at_us != last_us) size.detail += digits(action.at_us);
     if (action.kind == Action::Kind::SetLimit) size.detail += detail_of(action.value);
     if (action.kind == Action::Kind::Migrate) size.detail += digits(action.worker);
+    if (moves_a_cpu(action)) size.detail += digits(action.cpu);
     last_us = action.at_us;
   }
   for (const Probe& probe : scenario.probes) size.detail += detail_of(probe.value);

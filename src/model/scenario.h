@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ struct Action {
     Kill,  ///< cgroup.kill (v2)
     SetLimit,
     Migrate,  ///< A worker's process, with all its threads, goes to `node`; its children stay.
+    CpuOffline,
+    CpuOnline,
   };
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
@@ -53,18 +56,22 @@ struct Action {
   KnobValue value = Amount{};
   /// Migrate: index of the worker. It is somewhere else by then.
   int worker = 0;
+  /// CpuOffline, CpuOnline: which. It is online, or offline, by then.
+  int cpu = 0;
   bool operator==(const Action&) const = default;
 };
 
 /// By Action::Kind; also in JSON.
-inline constexpr std::array<std::string_view, 5> kActionNames{"freeze", "thaw", "kill", "set_limit",
-                                                              "migrate"};
+inline constexpr std::array<std::string_view, 7> kActionNames{
+    "freeze", "thaw", "kill", "set_limit", "migrate", "cpu_offline", "cpu_online"};
 
 /// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
 std::span<const Knob> changeable_knobs();
 /// Whose files the action writes; nullopt: it concerns every hierarchy.
 std::optional<Controller> controller_of(const Action& action);
-/// "freeze t/a", "set_limit t/a cpu.max=10/100 ms", "migrate worker 0 to t/a"
+/// A CPU goes or comes; the action has no node.
+bool moves_a_cpu(const Action& action);
+/// "freeze t/a", "set_limit t/a cpu.max=10/100 ms", "migrate worker 0 to t/a", "cpu_offline 1"
 std::string describe(const Action& action, const Tree& tree);
 
 /// One write that is tried after the tree stands and before any worker starts, to see whether the kernel
@@ -87,6 +94,7 @@ struct Window {
 };
 
 inline constexpr int kMaxWorkers = 256;
+inline constexpr int kMaxActions = 64;
 inline constexpr int64_t kMaxWindowUs = 60'000'000;
 
 /// What a machine must offer to run the scenario.
@@ -120,8 +128,13 @@ std::vector<Fault> validate(const Scenario& scenario);
 /// The scenario as it stands when its first `actions` actions are over, without actions: limits that were set
 /// and workers that were moved by those that `taken` says were done.
 Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
+/// CPUs that are offline by then.
+std::set<int> offline_after(const Scenario& scenario, size_t actions,
+                            const std::function<bool(size_t)>& taken);
 /// Some worker is to go from one node to another.
 bool migrates(const Scenario& scenario);
+/// Some CPU goes offline, or some cpuset changes, while work runs.
+bool moves_cpus(const Scenario& scenario);
 
 /// What draw() says below the tree: actions, probes and the window, one line each.
 std::string describe_timeline(const Scenario& scenario);

@@ -120,7 +120,9 @@ class Validator {
   void check(const std::string& /*path*/, const Idle& /*idle*/) {}
 
   void check_actions() {
-    if (scenario_.actions.size() > 64) refuse("/actions", "more than 64 actions");
+    if (scenario_.actions.size() > kMaxActions) {
+      refuse("/actions", fmt::format("more than {} actions", kMaxActions));
+    }
     int64_t previous = 0;
     for (size_t i = 0; i < scenario_.actions.size(); ++i) {
       const std::string path = fmt::format("/actions/{}", i);
@@ -130,6 +132,7 @@ class Validator {
       previous = std::max(previous, action.at_us);
       if (action.kind == Action::Kind::SetLimit) check_change(path, action);
       if (action.kind == Action::Kind::Migrate) check_migration(path, i);
+      if (moves_a_cpu(action)) check_hotplug(path, i);
     }
     if (!scenario_.actions.empty() && scenario_.window.until_settled) {
       refuse("/window/until_settled", "actions need a fixed window");
@@ -154,6 +157,15 @@ class Validator {
     const Scenario by_then = scenario_after(scenario_, i, [](size_t) { return true; });
     if (by_then.workers[static_cast<size_t>(action.worker)].node == action.node) {
       refuse(path + "/node", fmt::format("worker {} is there already", action.worker));
+    }
+  }
+
+  void check_hotplug(const std::string& path, size_t i) {
+    const Action& action = scenario_.actions[i];
+    const std::set<int> offline = offline_after(scenario_, i, [](size_t) { return true; });
+    const bool goes = action.kind == Action::Kind::CpuOffline;
+    if (goes == offline.contains(action.cpu)) {
+      refuse(path + "/cpu", fmt::format("CPU {} is {} already", action.cpu, goes ? "offline" : "online"));
     }
   }
 

@@ -50,6 +50,28 @@ std::string span_of(const Segment& segment) {
   return fmt::format("the {} from {:.1f} ms on", length, static_cast<double>(segment.from_ns) / 1e6);
 }
 
+/// Greatest delay of a tick on each CPU that the group may hold time on. Where its CPUs change, on any: what
+/// it holds on one that it leaves goes back to its pool (return_cfs_rq_runtime), and may be used on another.
+std::vector<double> ticks_of(const Scenario& whole, const Observation& observation, const Segment& segment,
+                             NodeId node) {
+  const IdSet cpus = moves_cpus(whole) ? IdSet{observation.machine.cpus}
+                                       : effective_cpus(segment.scenario.tree, node, observation.machine);
+  std::vector<double> ticks;
+  for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
+  return ticks;
+}
+
+/// A CPU that is on its way out no longer asks the pool (unthrottle_offline_cfs_rqs); the task that runs on
+/// it goes at the next tick (balance_push). One that comes back begins with nothing.
+double hotplug_ns(const Scenario& whole, const Observation& observation, const std::vector<double>& ticks) {
+  const auto count = std::count_if(whole.actions.begin(), whole.actions.end(), [](const Action& action) {
+    return action.kind == Action::Kind::CpuOffline;
+  });
+  const double tick_ns = ticks.empty() ? 0 : *std::max_element(ticks.begin(), ticks.end());
+  return static_cast<double>(count) *
+         (tick_ns + static_cast<double>(observation.machine.cfs_slice_us) * 1'000);
+}
+
 template <typename Used>
 void judge_segment(const Scenario& whole, const Observation& observation, const Segment& segment,
                    const char* name, const char* by, const Used& used_in, std::vector<Finding>& findings) {
@@ -59,15 +81,12 @@ void judge_segment(const Scenario& whole, const Observation& observation, const 
     const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
     const std::optional<double> used = used_in(segment, node);
     if (!limit || !limit->quota_us || !used || workers_in(scenario, node).empty()) continue;
-    std::vector<double> ticks;
-    for (const int cpu : effective_cpus(scenario.tree, node, observation.machine).ids) {
-      ticks.push_back(tick_or_gap_ns(observation, cpu));
-    }
+    const std::vector<double> ticks = ticks_of(whole, observation, segment, node);
     const int64_t burst = amount(limits, Knob::CpuMaxBurst).value_or(0);
     const auto length_ns = static_cast<double>(segment.to_ns - segment.from_ns);
     const double bound =
         cpu_bandwidth_bound_ns(*limit, burst, length_ns, ticks, observation.machine.cfs_slice_us) +
-        uncharged_ns(segment, ticks) + usage_rounding_ns(observation);
+        uncharged_ns(segment, ticks) + hotplug_ns(whole, observation, ticks) + usage_rounding_ns(observation);
     const Subject subject{name, Controller::Cpu, node, "ms"};
     const std::string what = fmt::format("CPU time of {} under {} in {}, {}", scenario.tree.path(node),
                                          describe(Knob::CpuMax, *limit), span_of(segment), by);

@@ -38,7 +38,8 @@ std::optional<double> sure_cap_ns(const Limits& limits, int64_t length_ns) {
 
 bool always_runs(const Scenario& scenario) {
   return std::all_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
-    return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate;
+    return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate ||
+           moves_a_cpu(action);
   });
 }
 
@@ -90,12 +91,13 @@ double cpu_potential_ns(const Scenario& whole, const Observation& observation, c
   const Scenario& scenario = segment.scenario;
   const int64_t length_ns = running_ns(observation, segment);
   const auto running = static_cast<double>(length_ns);
-  const IdSet cpus = effective_cpus(scenario.tree, node, observation.machine);
+  const MachineFacts machine = machine_always(whole, observation.machine);
+  const IdSet cpus = effective_cpus(scenario.tree, node, machine);
   const auto wanted = [&](size_t i) {
     const Worker& worker = scenario.workers[i];
     const WorkerObservation& seen = observation.workers[i];
     if (seen.end != WorkerEnd::Stopped && seen.end != WorkerEnd::Finished) return 0.0;
-    const IdSet own = effective_cpus(scenario.tree, worker.node, observation.machine);
+    const IdSet own = effective_cpus(scenario.tree, worker.node, machine);
     return std::min(cpus_wanted(worker.workload), static_cast<double>(own.ids.size())) * running;
   };
   const auto cap = [&](NodeId id) { return sure_cap_ns(scenario.tree[id].limits, length_ns); };

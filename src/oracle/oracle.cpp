@@ -28,54 +28,57 @@ namespace treeline {
 namespace {
 
 using C = Controller;
+using V = Invariant::Follows;
 
 constexpr std::array<Invariant, 34> kInvariants{{
     // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
     {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
-     true},
-    {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth, true},
+     V::Workers},
+    {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth, V::All},
     {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness,
-     true},
+     V::All},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
     {"cpu.no_throttle", C::Cpu, "A subtree below its quota is never throttled", judge_cpu_no_throttle},
-    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness, true},
+    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness, V::Workers},
     {"cpu.conservation", C::Cpu, "A group's CPU time is its tasks' and its children's",
-     judge_cpu_conservation},
-    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage},
+     judge_cpu_conservation, V::Cpus},
+    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage, V::Cpus},
     {"cpu.pressure", C::Cpu, "A group's CPU pressure is the time that its tasks waited", judge_cpu_pressure},
-    {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement, true},
-    {"memory.max", C::Memory, "A subtree's memory never exceeds its limit", judge_memory_max},
-    {"memory.oom", C::Memory, "An OOM kill happens iff the demand exceeds the limit", judge_memory_oom},
+    {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement, V::All},
+    {"memory.max", C::Memory, "A subtree's memory never exceeds its limit", judge_memory_max, V::Cpus},
+    {"memory.oom", C::Memory, "An OOM kill happens iff the demand exceeds the limit", judge_memory_oom,
+     V::Cpus},
     {"memory.oom_attribution", C::Memory, "OOM kills are counted at the victim's group",
-     judge_memory_oom_attribution},
+     judge_memory_oom_attribution, V::Cpus},
     {"memory.high", C::Memory, "memory.high throttles and never kills", judge_memory_high},
-    {"memory.oom_group", C::Memory, "memory.oom.group kills all or none", judge_memory_oom_group},
+    {"memory.oom_group", C::Memory, "memory.oom.group kills all or none", judge_memory_oom_group, V::Cpus},
     {"memory.swap_max", C::Memory, "A subtree's swap never exceeds its limit", judge_memory_swap_max},
     {"memory.oom_swap", C::Memory, "An OOM kill happens iff memory and swap are exceeded",
      judge_memory_oom_swap},
     {"memory.protection", C::Memory, "Reclaim spares what memory.min and memory.low protect",
      judge_memory_protection},
     {"memory.conservation", C::Memory, "A group's memory is its tasks' and its children's",
-     judge_memory_conservation},
-    {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss},
-    {"memory.drained", C::Memory, "Memory is uncharged after exit", judge_memory_drained},
-    {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max, true},
-    {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork},
+     judge_memory_conservation, V::Cpus},
+    {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss,
+     V::Cpus},
+    {"memory.drained", C::Memory, "Memory is uncharged after exit", judge_memory_drained, V::Cpus},
+    {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max, V::All},
+    {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork, V::Cpus},
     {"pids.conservation", C::Pids, "A group's tasks are its own and its children's", judge_pids_conservation,
-     true},
+     V::All},
     {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
     {"freezer.stops", C::Freezer, "Nothing moves while frozen", judge_freezer_stops},
     {"freezer.resumes", C::Freezer, "Everything moves after the thaw", judge_freezer_resumes},
     {"memory.migration", C::Memory, "Memory stays charged where it was, whoever moves",
-     judge_memory_migration, true},
+     judge_memory_migration, V::Workers},
     {"cgroup.migration", C::Core, "A task may always move to another group of the tree",
-     judge_cgroup_migration, true},
-    {"cgroup.kill", C::Core, "cgroup.kill leaves nothing and takes nobody else", judge_cgroup_kill},
+     judge_cgroup_migration, V::All},
+    {"cgroup.kill", C::Core, "cgroup.kill leaves nothing and takes nobody else", judge_cgroup_kill, V::Cpus},
     {"cgroup.hierarchy", C::Core, "A group is refused iff a hierarchy limit above is reached",
-     judge_cgroup_hierarchy},
-    {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback, true},
-    {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal, true},
-    {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health, true},
+     judge_cgroup_hierarchy, V::Cpus},
+    {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback, V::All},
+    {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal, V::All},
+    {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health, V::All},
 }};
 
 bool fits(const Scenario& scenario, const Observation& observation) {
@@ -95,9 +98,11 @@ Result<Verdict> judge(const Scenario& scenario, const Observation& observation) 
     return fail(ErrorKind::Infrastructure, "judge", "the observation", 0, "it is of another scenario");
   }
   Verdict verdict;
-  const bool any_migrates = migrates(scenario);
+  const bool workers_move = migrates(scenario);
+  const bool cpus_move = moves_cpus(scenario);
   for (const Invariant& invariant : kInvariants) {
-    if (any_migrates && !invariant.follows_migrations) continue;
+    if (workers_move && !invariant.follows_workers()) continue;
+    if (cpus_move && !invariant.follows_cpus()) continue;
     std::vector<Finding> findings = invariant.judge(scenario, observation);
     verdict.findings.insert(verdict.findings.end(), findings.begin(), findings.end());
   }

@@ -18,8 +18,12 @@ struct Invariant {
   Controller controller;
   std::string_view summary;
   std::vector<Finding> (*judge)(const Scenario&, const Observation&);
-  /// It knows where workers are at each instant. The others say nothing of a run in which some migrate.
-  bool follows_migrations = false;
+  /// Of what moves while work runs, what it knows of at each instant. It says nothing of a run in which else
+  /// something moves.
+  enum class Follows : uint8_t { Nothing, Cpus, Workers, All };
+  Follows follows = Follows::Nothing;
+  bool follows_workers() const { return follows >= Follows::Workers; }
+  bool follows_cpus() const { return follows == Follows::Cpus || follows == Follows::All; }
 };
 
 /// Every invariant, in the order of reports.

@@ -42,6 +42,11 @@ Scenario scenario_in_force(const Scenario& scenario, const Observation& observat
   return scenario_after(begun, actions, [&](size_t i) { return was_changed(observation, i); });
 }
 
+MachineFacts machine_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
+  return machine_after(scenario, observation.machine, actions,
+                       [&](size_t i) { return was_changed(observation, i); });
+}
+
 namespace {
 
 bool begins_a_segment(const Action& action) {

@@ -33,11 +33,13 @@ const Counters& last_reading(const Segment& segment, const NodeObservation& node
 /// The greatest value that any reading within the segment showed.
 std::optional<int64_t> most_in(const Segment& segment, const NodeObservation& node, Counter counter);
 
-/// The kernel took this SetLimit or Migrate.
+/// The kernel took this action.
 bool was_changed(const Observation& observation, size_t action);
 /// With the limits that stand, and the workers where they are, when the first `actions` actions are over:
 /// those that the kernel took. Without actions.
 Scenario scenario_in_force(const Scenario& scenario, const Observation& observation, size_t actions);
+/// With the CPUs that are online by then.
+MachineFacts machine_in_force(const Scenario& scenario, const Observation& observation, size_t actions);
 Tree tree_in_force(const Scenario& scenario, const Observation& observation, size_t actions);
 /// With the workers where the last of the migrations that the kernel took left them.
 Scenario scenario_at_end(const Scenario& scenario, const Observation& observation);
