@@ -130,45 +130,57 @@ Scenario with_plain_names(Scenario scenario) {
   return scenario;
 }
 
-/// CPUs renamed to 0, 1, … in order, the same in the whole scenario.
+/// Calls f(ids) for each set of the knob, of nodes and of actions.
+template <typename AnyScenario, typename F>
+void for_each_set(AnyScenario& scenario, Knob knob, F f) {
+  for (auto& node : scenario.tree.nodes) {
+    const auto found = node.limits.find(knob);
+    if (found != node.limits.end()) f(std::get<IdSet>(found->second).ids);
+  }
+  for (auto& action : scenario.actions) {
+    if (action.kind == Action::Kind::SetLimit && action.knob == knob) f(std::get<IdSet>(action.value).ids);
+  }
+}
+
+/// CPUs renamed to 0, 1, … in order, the same in all sets.
 Scenario with_low_ids(Scenario scenario, Knob knob) {
   std::set<int> used;
-  for (const Node& node : scenario.tree.nodes) {
-    if (const auto set = get<IdSet>(node.limits, knob)) used.insert(set->ids.begin(), set->ids.end());
-  }
+  for_each_set(scenario, knob, [&](const auto& ids) { used.insert(ids.begin(), ids.end()); });
   const std::vector<int> in_order(used.begin(), used.end());
-  for (Node& node : scenario.tree.nodes) {
-    if (!node.limits.contains(knob)) continue;
-    for (int& id : std::get<IdSet>(node.limits[knob]).ids) {
+  for_each_set(scenario, knob, [&](auto& ids) {
+    for (int& id : ids) {
       id = static_cast<int>(std::lower_bound(in_order.begin(), in_order.end(), id) - in_order.begin());
     }
-  }
+  });
   return scenario;
 }
 
-void add_smaller_sets(Candidates& candidates, const Scenario& scenario, NodeId node, Knob knob,
+/// The chosen set of the knob with fewer ids.
+void add_smaller_sets(Candidates& candidates, const Scenario& scenario, Knob knob, size_t chosen,
                       const std::vector<int>& ids) {
   if (ids.size() < 2) return;
-  const auto add = [&](std::vector<int> fewer) {
+  const auto add = [&](const std::vector<int>& fewer) {
     candidates.push_back(scenario);
-    candidates.back().tree[node].limits[knob] = IdSet{std::move(fewer)};
+    size_t i = 0;
+    for_each_set(candidates.back(), knob, [&](auto& set) {
+      if (i++ == chosen) set = fewer;
+    });
   };
   add({ids.front()});
   add({ids.back()});
   for (size_t i = 0; i < ids.size() && ids.size() > 2; ++i) {
     std::vector<int> fewer = ids;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
-    add(std::move(fewer));
+    add(fewer);
   }
 }
 
 void add_plain_sets(Candidates& candidates, const Scenario& scenario) {
   for (const Knob knob : {Knob::CpusetCpus, Knob::CpusetMems}) {
     candidates.push_back(with_low_ids(scenario, knob));
-    for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-      const auto set = get<IdSet>(scenario.tree[node].limits, knob);
-      if (set) add_smaller_sets(candidates, scenario, node, knob, set->ids);
-    }
+    size_t chosen = 0;
+    for_each_set(scenario, knob,
+                 [&](const auto& ids) { add_smaller_sets(candidates, scenario, knob, chosen++, ids); });
   }
 }
 

@@ -158,6 +158,19 @@ TEST_F(Workers, StayOnTheirCpus) {
   EXPECT_EQ(seen->workers[1].cpus_allowed, format_id_set(IdSet{machine_.cpus}));
 }
 
+TEST_F(Workers, TellWhereTheyRanBeforeAndAfterAChange) {
+  if (!has(Knob::CpusetCpus) || machine_.cpus.size() < 2) GTEST_SKIP() << "no cpuset, or one CPU";
+  const int first = machine_.cpus.front();
+  const int last = machine_.cpus.back();
+  Scenario scenario = scenario_of({{3, CpuHog{2, 100, 10'000}}}, 200'000);
+  scenario.tree[3].limits[Knob::CpusetCpus] = IdSet{{first}};
+  scenario.actions = {{100'000, Action::Kind::SetLimit, 3, Knob::CpusetCpus, IdSet{{last}}}};
+  const auto seen = run(scenario);
+  ASSERT_RAN(seen);
+  EXPECT_EQ(seen->actions[0].read, std::to_string(last));
+  EXPECT_EQ(seen->workers[0].cpus_by_stretch, (std::vector{IdSet{{first}}, IdSet{{last}}}));
+}
+
 TEST_F(Workers, BearWitnessToTheMemoryTheyHold) {
   const auto seen = run(settling({{3, hog_of(16 * kMiB)}, {2, Idle{}}}));
   ASSERT_RAN(seen);

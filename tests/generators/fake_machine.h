@@ -10,7 +10,7 @@
 namespace treeline {
 
 /// A machine that does not exist: by default v1, two CPUs, every controller and every knob that v1 has, 8 GiB
-/// of memory, a block device, no swap. Each call changes one fact:
+/// of memory, a block device, no swap; all its CPUs but the first may go offline. Each call changes one fact:
 ///   FakeMachine().cpus(8).without(Controller::Io).facts()
 class FakeMachine {
  public:
@@ -35,12 +35,12 @@ class FakeMachine {
   FakeMachine& cpus(int count) {
     facts_.cpus.resize(static_cast<size_t>(count));
     std::iota(facts_.cpus.begin(), facts_.cpus.end(), 0);
-    return *this;
+    return with_hotplug();
   }
   /// CPUs with other numbers than 0, 1, …
   FakeMachine& cpu_ids(std::vector<int> ids) {
     facts_.cpus = std::move(ids);
-    return *this;
+    return with_hotplug();
   }
   FakeMachine& mems(std::vector<int> ids) {
     facts_.mems = std::move(ids);
@@ -87,6 +87,11 @@ class FakeMachine {
   Constraints constraints() const { return constraints_for(facts_); }
 
  private:
+  FakeMachine& with_hotplug() {
+    facts_.hotplug_cpus.assign(facts_.cpus.begin() + 1, facts_.cpus.end());
+    return *this;
+  }
+
   MachineFacts facts_;
 };
 

@@ -219,11 +219,22 @@ bool moves_a_storm(const Scenario& scenario) {
   });
 }
 
+/// At least two hogs of a group with a quota, below what they want, and a CPU that goes.
+bool loses_a_cpu_below_a_quota(const Scenario& scenario) {
+  const bool loses_a_cpu =
+      std::any_of(scenario.actions.begin(), scenario.actions.end(),
+                  [](const Action& action) { return action.kind == Action::Kind::CpuOffline; });
+  return loses_a_cpu && any_node(scenario, [&](NodeId node) {
+           return quota_of(scenario.tree, node) && threads_below(scenario, node) >= 2;
+         });
+}
+
 std::vector<Bug> bugs() {
   return {
       {1, "26a8b12747c9", "cpu_bandwidth", 300, v1(8), has_small_quota_over_many_threads},
       {2, "de53fd7aedb1", "cpu_entitlement", 300, v1(8), has_a_hog_and_sleepers_below_a_quota},
       {3, "2a4b03ffc69f", "cpu_migration", 100, v2(2), migrates_into_a_throttled_group},
+      {4, "af98d8a36a96", "cpu_hotplug", 20, v2(8), loses_a_cpu_below_a_quota},
       {5, "5a6d6a6ccb5f", "cpu_bandwidth", 100, v1(2), has_a_short_period_over_many_groups},
       {6, "49217ea147df", "rules", 300, v2(2), rewrites_the_quota_beside_a_burst},
       {8, "fe61468b, b34cb07d, 39f23ce0, fdaba61e", "cpu_bandwidth_change", 100, v2(2),
@@ -243,9 +254,8 @@ std::vector<Bug> bugs() {
 /// Rows of ../shared/kernel-bugs.md that no scenario can express yet, and why.
 const std::map<int, const char*>& inexpressible() {
   static const std::map<int, const char*> kReasons{
-      {4, "no action takes a CPU offline"},
       {7, "only other kernel code sees a child's hierarchical_quota; no file shows it"},
-      {10, "no action changes cpuset.cpus, and fairness is judged among tasks that never sleep"},
+      {10, "fairness is judged among tasks that never sleep"},
       {13, "fairness is judged among tasks that never sleep"},
       {14, "workers have no scheduling class but SCHED_OTHER"},
       {16, "blocks are kept below what the rate gives in one throttle slice, where the bound is tight"},

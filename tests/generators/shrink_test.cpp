@@ -226,6 +226,23 @@ TEST(Shrink, ALimitThatIsSetAboveAWorkerKeepsOneNodeAndOneAction) {
   expect_minimum("cpu_bandwidth_change", limits_a_worker, {1, 1, 1, 0, 0}, 300);
 }
 
+TEST(Shrink, ACpusetThatIsSetKeepsOneNodeAndItsSmallestSet) {
+  const auto confines_a_worker = [](const Scenario& scenario) {
+    return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& action) {
+      return action.kind == Action::Kind::SetLimit && has_worker_below(scenario, action.node);
+    });
+  };
+  expect_minimum("cpuset_change", confines_a_worker, {1, 1, 1, 0, 0}, 300);
+}
+
+TEST(Shrink, ACpuThatGoesKeepsOneNodeAndOneAction) {
+  const auto loses_a_cpu = [](const Scenario& scenario) {
+    return std::any_of(scenario.actions.begin(), scenario.actions.end(),
+                       [](const Action& action) { return action.kind == Action::Kind::CpuOffline; });
+  };
+  expect_minimum("cpu_hotplug", loses_a_cpu, {1, 1, 0, 0, 0}, 300);
+}
+
 TEST(Shrink, TwoChangesThatAreNeededEndAtOneInstant) {
   const Constraints constraints = FakeMachine().constraints();
   const auto two = [](const Scenario& scenario) { return scenario.actions.size() >= 2; };

@@ -20,6 +20,8 @@ Scenario known_scenario() {
                       {90'000, Action::Kind::SetLimit, 2, Knob::PidsMax, Amount{3}},
                       {95'000, Action::Kind::Migrate, 3}};
   scenario.actions.back().worker = 2;
+  scenario.actions.push_back({99'000, Action::Kind::CpuOffline});
+  scenario.actions.back().cpu = 1;
   scenario.probes = {{3, Knob::CpuWeight, Amount{0}}};
   scenario.window = {200'000, false, 10'000};
   return scenario;
@@ -39,6 +41,7 @@ at 50 ms freeze t/a
 at 80 ms thaw t/a
 at 90 ms set_limit t/b pids.max=3
 at 95 ms migrate worker 2 to t/a/leaf
+at 99 ms cpu_offline 1
 try cpu.weight=0 on t/a/leaf
 for 200 ms
 )");
@@ -83,7 +86,7 @@ TEST(Draw, NamesEveryNodeWorkerActionAndProbeOfARichScenario) {
   }
   EXPECT_THAT(text, testing::HasSubstr("at 30 ms thaw t/every_knob\n"));
   EXPECT_THAT(text, testing::HasSubstr("on t/every_knob/a/a\n"));
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5 + 7 + 5 + 5 + 1);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5 + 7 + 8 + 5 + 1);
 }
 
 }  // namespace

@@ -161,6 +161,17 @@ Scenario least_scenario(F fault) {
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, 1, Knob::CpuWeight, Amount{300}});
       return scenario;
     }
+    case F::CpusetChangeMissed: {
+      Scenario scenario = chain_with_worker(1, hog);
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, 0, Knob::CpusetCpus, IdSet{{0}}});
+      return scenario;
+    }
+    case F::CpuMaxLostOnHotplug: {
+      Scenario scenario = with(chain_with_worker(1, hog), 0, Knob::CpuMax, half);
+      scenario.actions.push_back({20'000, Action::Kind::CpuOffline});
+      scenario.actions.back().cpu = 1;
+      return scenario;
+    }
     case F::ChangeReadbackWrong: {
       Scenario scenario;
       scenario.tree = chain(1);
@@ -242,6 +253,8 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "pids_change",
                                               "cpu_fairness_change",
                                               "cpu_migration",
+                                              "cpuset_change",
+                                              "cpu_hotplug",
                                               "memory_migration",
                                               "pids_migration",
                                               "memory_protection"};

@@ -74,6 +74,7 @@ WorkerObservation rich_worker() {
   worker.run_delay_ns = 1'019;
   worker.attached_run_delay_ns = 1'033;
   worker.cpus_seen = IdSet{{0, 1, 7}};
+  worker.cpus_by_stretch = {IdSet{{0, 1}}, IdSet{}, IdSet{{7}}};
   worker.cpus_allowed = "0-1,7";
   worker.series = {{10, 20, 30, 40}, {-11, 21, 31, 41}};
   return worker;
@@ -105,8 +106,12 @@ Scenario rich_scenario() {
                       {30'000, Action::Kind::Thaw, 1},
                       {30'000, Action::Kind::SetLimit, 1, Knob::CpuMax, CpuBandwidth{std::nullopt, 5'000}},
                       {40'000, Action::Kind::SetLimit, 0, Knob::PidsMax, Amount{7}},
-                      {50'000, Action::Kind::Migrate, 4}};
-  scenario.actions.back().worker = 1;
+                      {45'000, Action::Kind::SetLimit, 1, Knob::CpusetCpus, IdSet{{0, 2}}},
+                      {50'000, Action::Kind::Migrate, 4},
+                      {55'000, Action::Kind::CpuOffline},
+                      {55'000, Action::Kind::CpuOnline}};
+  scenario.actions[5].worker = 1;
+  for (const size_t i : {6, 7}) scenario.actions[i].cpu = 3;
   scenario.probes = {{0, Knob::CpuMax, CpuBandwidth{-7, 12}},
                      {1, Knob::CpuWeight, Amount{10'001}},
                      {2, Knob::CpusetCpus, IdSet{}},
@@ -125,6 +130,7 @@ MachineFacts rich_machine() {
   facts.hz = 1000;
   facts.page_size = 16'384;
   facts.cpus = {0, 1, 5};
+  facts.hotplug_cpus = {1, 5};
   facts.mems = {0, 1};
   facts.memory_bytes = int64_t{6} << 30;
   facts.swap_bytes = int64_t{1} << 30;
@@ -164,7 +170,10 @@ Observation rich_observation() {
                          {30'000'001, -1, 16, {}},
                          {30'000'002, 30'000'003, 0, {}, "5000 -1"},
                          {40'000'001, 40'000'002, 0, {}, "7"},
-                         {50'000'001, 50'000'002, 0, {4, 5}, ""}};
+                         {45'000'001, 45'000'002, 0, {}, "0,2"},
+                         {50'000'001, 50'000'002, 0, {4, 5}, ""},
+                         {55'000'001, 55'000'002, 0, {}, ""},
+                         {55'000'003, 55'000'004, 16, {}, ""}};
   observation.probes = {{22, "100000 -1", "100000 -1"}, {0, "1024", "1024"}, {16, "0-1", "0-1"}, {}, {}};
   observation.noise = {{0, 40'000'000, 1, 2, 3}, {1, 4, 5, 6, 7}};
   observation.health = {512, 513, true, {"WARNING: CPU: 0 PID: 1 at kernel/sched/fair.c:1", ""}};

@@ -98,6 +98,57 @@ TEST(RulesV2, SwapNeedsNoMemoryLimitAndKillsNeedTheCore) {
   EXPECT_FALSE(unmet(scenario, v1).empty());
 }
 
+/// A root with a child, and one action.
+Scenario moving(const Action& action) {
+  Scenario scenario;
+  scenario.tree.nodes = {{"t", kNoParent, {}}, {"a", kRoot, {}}};
+  scenario.actions = {action};
+  return scenario;
+}
+
+MachineFacts v1_cpusets(MachineFacts machine) {
+  machine.controllers[Controller::Cpuset] = CgroupVersion::V1;
+  return machine;
+}
+
+TEST(Unmet, OnV1ACpusetChangesOnlyAboveGroupsThatHaveTheirOwn) {
+  Scenario scenario = moving({1'000, Action::Kind::SetLimit, kRoot, Knob::CpusetCpus, IdSet{{0}}});
+  EXPECT_TRUE(unmet(scenario, v2_machine()).empty());
+  EXPECT_FALSE(unmet(scenario, v1_cpusets(v2_machine())).empty());
+  scenario.tree[1].limits[Knob::CpusetCpus] = IdSet{{0}};
+  EXPECT_TRUE(unmet(scenario, v1_cpusets(v2_machine())).empty());
+  scenario.tree[1].limits[Knob::CpusetCpus] = IdSet{{1}};
+  EXPECT_FALSE(unmet(scenario, v1_cpusets(v2_machine())).empty()) << "EBUSY";
+  EXPECT_TRUE(unmet(scenario, v2_machine()).empty());
+}
+
+TEST(Unmet, OnlyACpuThatTheMachineLetsGoGoes) {
+  Action action{1'000, Action::Kind::CpuOffline};
+  action.cpu = 1;
+  Scenario scenario = moving(action);
+  MachineFacts machine = v2_machine();
+  EXPECT_FALSE(unmet(scenario, machine).empty());
+  machine.hotplug_cpus = {1};
+  EXPECT_TRUE(unmet(scenario, machine).empty());
+  scenario.tree[1].limits[Knob::CpusetCpus] = IdSet{{1}};
+  EXPECT_TRUE(unmet(scenario, machine).empty());
+  EXPECT_FALSE(unmet(scenario, v1_cpusets(machine)).empty()) << "v1's sets lose it for good";
+}
+
+TEST(MachineAfter, HasTheCpusThatAreOnline) {
+  MachineFacts machine = v2_machine();
+  machine.cpus = {0, 1, 2};
+  Scenario scenario = moving({1'000, Action::Kind::CpuOffline});
+  scenario.actions[0].cpu = 2;
+  scenario.actions.push_back({2'000, Action::Kind::CpuOnline});
+  scenario.actions[1].cpu = 2;
+  const auto all = [](size_t) { return true; };
+  EXPECT_EQ(machine_after(scenario, machine, 0, all).cpus, (std::vector{0, 1, 2}));
+  EXPECT_EQ(machine_after(scenario, machine, 1, all).cpus, (std::vector{0, 1}));
+  EXPECT_EQ(machine_after(scenario, machine, 2, all).cpus, (std::vector{0, 1, 2}));
+  EXPECT_EQ(machine_always(scenario, machine).cpus, (std::vector{0, 1}));
+}
+
 TEST(Groups, LeafProxiesAreForWorkersOfInteriorNodesOnV2) {
   Scenario scenario;
   scenario.tree.nodes = {{"t", kNoParent, {}}, {"a", kRoot, {}}};

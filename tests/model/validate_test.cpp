@@ -99,6 +99,24 @@ TEST(Validate, OnlyAWorkerThatThereIsCanGo) {
               ElementsAre("/actions/0/worker", "/actions/1/worker"));
 }
 
+/// CPU 1 goes or comes, twice.
+std::vector<Fault> faults_of_hotplug(Action::Kind first, Action::Kind second) {
+  Scenario scenario = plain_scenario();
+  scenario.window.until_settled = false;
+  for (const Action::Kind kind : {first, second}) {
+    scenario.actions.push_back({10'000, kind});
+    scenario.actions.back().cpu = 1;
+  }
+  return validate(scenario);
+}
+
+TEST(Validate, ACpuGoesOnlyIfItIsThereAndComesOnlyIfItIsNot) {
+  using Kind = Action::Kind;
+  EXPECT_TRUE(faults_of_hotplug(Kind::CpuOffline, Kind::CpuOnline).empty());
+  EXPECT_THAT(paths(faults_of_hotplug(Kind::CpuOffline, Kind::CpuOffline)), ElementsAre("/actions/1/cpu"));
+  EXPECT_THAT(paths(faults_of_hotplug(Kind::CpuOnline, Kind::CpuOffline)), ElementsAre("/actions/0/cpu"));
+}
+
 TEST(Validate, ActionsAtOneInstantAreLegal) {
   Scenario scenario = plain_scenario();
   scenario.actions = {{7, Action::Kind::Freeze, 0}, {7, Action::Kind::Thaw, 0}};

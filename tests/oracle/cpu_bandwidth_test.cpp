@@ -110,6 +110,23 @@ TEST_P(CpuBandwidth, BurstIsAllowedOnceInAllNotPerPeriod) {
   EXPECT_EQ(status(with_burst(5'000, 650)), Status::Violated);
 }
 
+TEST_P(CpuBandwidth, ACpuThatGoesAddsASliceAndATick) {
+  CpuWorld world = half_a_cpu(500);
+  const double before = judge(world).bound;
+  Action action{100'000, Action::Kind::CpuOffline};
+  action.cpu = 1;
+  world.scenario.actions = {action};
+  world.seen.actions = {{100 * kMs, 101 * kMs, 0, {}, {}}};
+  const Finding finding = judge(world);
+  EXPECT_NEAR((finding.bound - before) / before, 9.0 / (5.0 * 101 + 2 * 9), 0.01);
+  EXPECT_EQ(finding.status, Status::Held) << explain(finding);
+  // One CPU that stays all the time is still enough to exceed half of one.
+  world = half_a_cpu(700);
+  world.scenario.actions = {action};
+  world.seen.actions = {{100 * kMs, 101 * kMs, 0, {}, {}}};
+  EXPECT_EQ(judge(world).status, Status::Violated);
+}
+
 TEST_P(CpuBandwidth, ShortWindowIsInconclusive) {
   // 2 CPUs × 13 ms can not exceed 2 periods' quota and the slices.
   const Finding finding = judge(half_a_cpu(10, 10));

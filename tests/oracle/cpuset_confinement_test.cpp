@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "cpu_world.h"
 
 namespace treeline::cpu_test {
@@ -115,6 +117,65 @@ TEST(CpusetConfinement, EveryWorkerOfANodeIsJudged) {
   world.seen.workers[1].cpus_seen = IdSet{{1}};
   EXPECT_EQ(world.judge_all(kName).size(), 2u);
   EXPECT_EQ(world.status(kName, kRoot), Status::Violated);
+}
+
+/// confined(), until an action sets the leaf's CPUs to 2; then it ran there.
+Deep changed() {
+  Deep d = confined();
+  d.world.scenario.actions = {{50'000, Action::Kind::SetLimit, d.leaf, Knob::CpusetCpus, IdSet{{2}}}};
+  d.world.seen.actions = {{50 * kMs, 51 * kMs, 0, {}, "2"}};
+  d.worker().cpus_by_stretch = {IdSet{{0, 1}}, IdSet{{2}}};
+  d.worker().cpus_seen = IdSet{{0, 1, 2}};
+  d.worker().cpus_allowed = "2";
+  return d;
+}
+
+TEST(CpusetConfinement, EachStretchHasItsOwnSet) {
+  Deep d = changed();
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kName, d.leaf));
+  d.worker().cpus_by_stretch[0] = IdSet{{0, 2}};
+  EXPECT_EQ(d.status(), Status::Violated);
+  d = changed();
+  d.worker().cpus_by_stretch[1] = IdSet{{1, 2}};
+  EXPECT_EQ(d.status(), Status::Violated);
+}
+
+TEST(CpusetConfinement, AChangeThatTheKernelRefusedChangesNothing) {
+  Deep d = changed();
+  d.world.seen.actions[0].write_errno = EACCES;
+  EXPECT_EQ(d.status(), Status::Violated);
+  d.worker().cpus_by_stretch[1] = IdSet{{1}};
+  d.worker().cpus_allowed = "0-1";
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kName, d.leaf));
+}
+
+/// confined(), while CPU `cpu` is offline from an action on.
+Deep without_cpu(int cpu) {
+  Deep d = confined();
+  Action action{50'000, Action::Kind::CpuOffline};
+  action.cpu = cpu;
+  d.world.scenario.actions = {action};
+  d.world.seen.actions = {{50 * kMs, 51 * kMs, 0, {}, {}}};
+  return d;
+}
+
+TEST(CpusetConfinement, ATaskStaysInWhatIsLeftOfItsSet) {
+  Deep d = without_cpu(1);
+  d.worker().cpus_by_stretch = {IdSet{{0, 1}}, IdSet{{0}}};
+  d.worker().cpus_allowed = "0";
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kName, d.leaf));
+  d.worker().cpus_by_stretch[1] = IdSet{{0, 2}};
+  EXPECT_EQ(d.status(), Status::Violated);
+}
+
+TEST(CpusetConfinement, ASetWithoutAnyCpuLeftFallsBackToTheParents) {
+  Deep d = without_cpu(1);
+  d.world.pin(d.leaf, {1});
+  d.worker().cpus_by_stretch = {IdSet{{1}}, IdSet{{0, 2}}};
+  d.worker().cpus_allowed = "0,2";
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kName, d.leaf));
+  d.worker().cpus_by_stretch[1] = IdSet{{3}};
+  EXPECT_EQ(d.status(), Status::Violated);
 }
 
 }  // namespace
