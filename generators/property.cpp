@@ -51,6 +51,7 @@ constexpr std::array<std::string_view, 2> kCpuMigrationAims{"cpu.migration", "cp
 constexpr std::array<std::string_view, 1> kMemoryMigrationAims{"memory.migration"};
 constexpr std::array<std::string_view, 2> kPidsMigrationAims{"pids.max", "pids.conservation"};
 constexpr std::array<std::string_view, 2> kHotplugAims{"cpu.bandwidth", "cpuset.confinement"};
+constexpr std::array<std::string_view, 1> kGroupsAims{"cgroup.removal"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
 struct Entry {
@@ -58,7 +59,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 27;
+constexpr size_t kCount = 28;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -126,6 +127,8 @@ const std::array<Entry, kCount>& entries() {
        cpuset_change_gen},
       {{"cpu_hotplug", "Limits hold while CPUs go offline and come back", kCpuMax, kHotplugAims},
        cpu_hotplug_gen},
+      {{"groups", "Groups that come and go while work runs leave nothing behind", {}, kGroupsAims},
+       groups_gen},
   }};
   return kEntries;
 }

@@ -38,10 +38,11 @@ void refer_to(Scenario& scenario, const std::vector<NodeId>& node_of) {
   }
   std::erase_if(scenario.actions, [&](Action& action) {
     if (action.kind == Action::Kind::Migrate) action.worker = worker_of[static_cast<size_t>(action.worker)];
-    return action.worker == kGone;
+    const bool has_node = !moves_a_cpu(action);
+    if (has_node) action.node = node_of[static_cast<size_t>(action.node)];
+    return action.worker == kGone || (has_node && action.node == kNoParent);
   });
   refer_to(scenario.workers, node_of);
-  refer_to(scenario.actions, node_of);
   refer_to(scenario.probes, node_of);
 }
 

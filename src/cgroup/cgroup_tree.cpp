@@ -71,6 +71,8 @@ struct CgroupTree::Impl {
   std::string owner;
   Tree tree;
   std::vector<Part> parts;
+  std::set<NodeId> occupied;
+  std::set<NodeId> absent;
   std::set<NodeId> proxied;  ///< Nodes that have a leaf proxy on v2.
   bool alive = true;
 
@@ -120,6 +122,34 @@ struct CgroupTree::Impl {
                             text->substr(0, text->find('\n'))));
   }
 
+  /// The nodes, parents first, and their leaf proxies.
+  Result<void> create_nodes(const MachineFacts& machine, const std::vector<NodeId>& nodes) {
+    // libcgroup makes the groups above, too; but a cpuset is filled only if it is named.
+    const bool all = no_settings().contains("cpuset");
+    for (const NodeId node : nodes) {
+      if (!all && has_present_child(node)) continue;
+      if (Result<void> made = create_node(machine, node); !made) return made;
+    }
+    for (const NodeId node : nodes) {
+      if (tree.is_leaf(node) || !occupied.contains(node)) continue;
+      if (Result<void> made = create_proxy(proxy_group(node)); !made) return made;
+      proxied.insert(node);
+    }
+    return check_enabled();
+  }
+
+  bool has_present_child(NodeId node) const {
+    const std::vector<NodeId> children = tree.children(node);
+    return std::any_of(children.begin(), children.end(),
+                       [&](NodeId child) { return !absent.contains(child); });
+  }
+
+  std::vector<NodeId> present(NodeId top) const {
+    std::vector<NodeId> nodes = tree.subtree(top);
+    std::erase_if(nodes, [&](NodeId node) { return absent.contains(node); });
+    return nodes;
+  }
+
   Result<void> create_node(const MachineFacts& machine, NodeId node) {
     libcgroup::Settings settings = no_settings();
     add_cpuset(settings, effective_cpus(tree, node, machine), effective_mems(tree, node, machine));
@@ -146,10 +176,10 @@ struct CgroupTree::Impl {
     std::set<std::string> enabled;
     std::istringstream words(*text);
     for (std::string word; words >> word;) enabled.insert(word);
-    std::set<std::string> wanted;
-    if (has_children) wanted.insert(part.names.begin(), part.names.end());
+    std::set<std::string> wanted(part.names.begin(), part.names.end());
     wanted.erase("cgroup");
-    if (enabled == wanted) return {};
+    // One whose children were removed may keep them enabled.
+    if (enabled == wanted || (!has_children && enabled.empty())) return {};
     return fail(ErrorKind::Infrastructure, "enable the controllers in", path, 0,
                 fmt::format("it reads \"{}\" where \"{}\" is wanted", fmt::join(enabled, " "),
                             fmt::join(wanted, " ")));
@@ -159,9 +189,9 @@ struct CgroupTree::Impl {
     for (const Part& part : parts) {
       if (!is_v2(part)) continue;
       if (Result<void> checked = check_enabled(part, "", true); !checked) return checked;
-      for (NodeId node = 0; node < tree.size(); ++node) {
-        if (Result<void> checked = check_enabled(part, "/" + tree.path(node), !tree.is_leaf(node));
-            !checked) {
+      for (const NodeId node : present(kRoot)) {
+        const bool has_children = has_present_child(node) || proxied.contains(node);
+        if (Result<void> checked = check_enabled(part, "/" + tree.path(node), has_children); !checked) {
           return checked;
         }
       }
@@ -215,27 +245,32 @@ CgroupTree::~CgroupTree() {
 Result<CgroupTree> CgroupTree::create(const Hierarchies& hierarchies, const MachineFacts& machine,
                                       std::string owner, const Tree& tree,
                                       const std::set<Controller>& controllers,
-                                      const std::set<NodeId>& occupied) {
+                                      const std::set<NodeId>& occupied, const std::set<NodeId>& absent) {
   if (Result<void> ready = libcgroup::initialize(); !ready) return tl::unexpected(ready.error());
-  CgroupTree result(std::make_unique<Impl>(Impl{hierarchies, std::move(owner), tree, {}, {}, true}));
+  CgroupTree result(
+      std::make_unique<Impl>(Impl{hierarchies, std::move(owner), tree, {}, occupied, absent, {}, true}));
   Impl& impl = *result.impl_;
   impl.parts = parts_of(hierarchies, controllers);
   // A destructor run on failure removes what was made: libcgroup's create is not transactional.
   if (Result<void> made = impl.create_owner(machine); !made) return tl::unexpected(made.error());
-  // libcgroup makes the groups above, too; but a cpuset is filled only if it is named.
-  const bool all = impl.no_settings().contains("cpuset");
-  for (NodeId node = 0; node < tree.size(); ++node) {
-    if (!all && !tree.is_leaf(node)) continue;
-    if (Result<void> made = impl.create_node(machine, node); !made) return tl::unexpected(made.error());
+  if (Result<void> made = impl.create_nodes(machine, impl.present(kRoot)); !made) {
+    return tl::unexpected(made.error());
   }
-  for (const NodeId node : occupied) {
-    if (tree.is_leaf(node)) continue;
-    if (Result<void> made = impl.create_proxy(impl.proxy_group(node)); !made)
-      return tl::unexpected(made.error());
-    impl.proxied.insert(node);
-  }
-  if (Result<void> enabled = impl.check_enabled(); !enabled) return tl::unexpected(enabled.error());
   return result;
+}
+
+Result<void> CgroupTree::add(const MachineFacts& machine, NodeId top, const std::set<NodeId>& absent) {
+  impl_->absent = absent;
+  return impl_->create_nodes(machine, impl_->present(top));
+}
+
+Result<void> CgroupTree::remove(NodeId top, std::chrono::milliseconds deadline) {
+  std::vector<Folder> folders;
+  for (const Part& part : impl_->parts) {
+    folders.push_back({path(top, part.controller), impl_->hierarchy(part).version});
+  }
+  for (const NodeId node : impl_->tree.subtree(top)) impl_->absent.insert(node);
+  return tear_down(folders, deadline);
 }
 
 int CgroupTree::write(NodeId node, const KnobWrite& write) { return write_all(node, {write}); }

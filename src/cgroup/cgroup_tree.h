@@ -25,12 +25,14 @@ class CgroupTree {
   /// On v2 the controllers that are used, and no others, are enabled in cgroup.subtree_control of every group
   /// that has children, and read back; and each node of `occupied` that has children gets a leaf proxy (see
   /// has_leaf_proxy in model/rules.h), since it may hold no task itself.
+  /// Nodes of `absent` are left out.
   /// Where the tree has partitions, the run's own group is made one (model/rules_partition.h).
   /// On failure nothing is left.
   static Result<CgroupTree> create(const Hierarchies& hierarchies, const MachineFacts& machine,
                                    std::string owner, const Tree& tree,
                                    const std::set<Controller>& controllers,
-                                   const std::set<NodeId>& occupied = {});
+                                   const std::set<NodeId>& occupied = {},
+                                   const std::set<NodeId>& absent = {});
   CgroupTree(CgroupTree&&) noexcept;
   CgroupTree& operator=(CgroupTree&&) noexcept;
   ~CgroupTree();
@@ -52,6 +54,11 @@ class CgroupTree {
   /// Moves a running process with all its threads into the node, in every hierarchy: the errno of the first
   /// refusal (0: none). By cgroup.procs, since libcgroup moves single threads on v1.
   int migrate(pid_t pid, NodeId node);
+
+  /// Makes the groups of the subtree's nodes, which were left out, but for those that still are `absent`.
+  Result<void> add(const MachineFacts& machine, NodeId top, const std::set<NodeId>& absent);
+  /// Ends every process in the subtree and removes its groups, as destroy() does.
+  Result<void> remove(NodeId top, std::chrono::milliseconds deadline);
 
   /// Moves a process to the owner group's level in one hierarchy: out of the tree (planted faults). On v2
   /// into a leaf proxy of the owner group.

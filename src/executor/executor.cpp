@@ -62,6 +62,7 @@ std::set<Controller> controllers_of(const Scenario& scenario) {
   for (const Action& action : scenario.actions) {
     if (const auto controller = controller_of(action)) result.insert(*controller);
   }
+  if (moves_groups(scenario)) result.insert(Controller::Core);  // it alone counts removed groups that stay
   return result;
 }
 
@@ -109,6 +110,7 @@ class Run {
         fault_(options.fault, scenario, machine),
         limits_(scenario.tree),
         places_(places_of(scenario)),
+        absent_(absent_at_first(scenario)),
         pages_(std::move(pages)),
         began_ns_(monotonic_ns()) {
     observation_.machine = machine;
@@ -148,19 +150,25 @@ class Run {
   Result<void> actualize() {
     const Tree tree = fault_.enforced_tree();
     Result<CgroupTree> groups = CgroupTree::create(hierarchies_, machine_, options_.owner, tree,
-                                                   controllers_of(scenario_), occupied());
+                                                   controllers_of(scenario_), occupied(), absent_);
     if (!groups) return tl::unexpected(groups.error());
     groups_.emplace(std::move(*groups));
-    for (NodeId node = 0; node < tree.size(); ++node) set_limits(node, tree[node].limits);
+    for (const NodeId node : present(kRoot)) set_limits(node, tree[node].limits);
     observation_.probes = run_probes(*groups_, scenario_, machine_);
     fault_.report(observation_.probes);
     // Only now: what one node is given may change what another reads (a partition is lost to a sibling's
     // CPUs), and a probe, which puts back what it wrote, shall not have changed its neighbours.
-    for (NodeId node = 0; node < tree.size(); ++node) read_limits_back(node, tree[node].limits);
+    for (const NodeId node : present(kRoot)) read_limits_back(node, tree[node].limits);
     reader_.emplace(*groups_, tree.size());
     std::vector<Counters> before = read_at_one_instant({Counter::MemoryCurrent});
     for (size_t i = 0; i < before.size(); ++i) observation_.nodes[i].before = std::move(before[i]);
     return {};
+  }
+
+  std::vector<NodeId> present(NodeId top) const {
+    std::vector<NodeId> nodes = scenario_.tree.subtree(top);
+    std::erase_if(nodes, [&](NodeId node) { return absent_.contains(node); });
+    return nodes;
   }
 
   /// All counters. The removal of any group, also of an earlier run, makes the kernel drain per-CPU stocks of
@@ -229,17 +237,23 @@ class Run {
     }
     first_attach_ns_ = monotonic_ns();
     for (size_t i = 0; i < processes_.size(); ++i) {
-      WorkerProcess& process = processes_[i];
-      if (const int error = process.fork(pages_.signals(), scratch_->file(i))) {
-        return fail(ErrorKind::Infrastructure, "fork a worker", "", error);
-      }
-      const NodeId node = fault_.node_of(scenario_.workers[i]);
-      if (Result<void> attached = groups_->attach(process.pid(), node); !attached) return attached;
-      if (fault_.escapes_freezer(scenario_.workers[i])) {
-        if (auto moved = groups_->attach_to_owner(process.pid(), Controller::Freezer); !moved) return moved;
-      }
-      process.note_attached();
+      if (absent_.contains(scenario_.workers[i].node)) continue;
+      if (Result<void> started = start_worker(i); !started) return started;
     }
+    return {};
+  }
+
+  Result<void> start_worker(size_t i) {
+    WorkerProcess& process = processes_[i];
+    if (const int error = process.fork(pages_.signals(), scratch_->file(i))) {
+      return fail(ErrorKind::Infrastructure, "fork a worker", "", error);
+    }
+    const NodeId node = fault_.node_of(scenario_.workers[i]);
+    if (Result<void> attached = groups_->attach(process.pid(), node); !attached) return attached;
+    if (fault_.escapes_freezer(scenario_.workers[i])) {
+      if (auto moved = groups_->attach_to_owner(process.pid(), Controller::Freezer); !moved) return moved;
+    }
+    process.note_attached();
     return {};
   }
 
@@ -346,7 +360,81 @@ class Run {
       case Action::Kind::CpuOffline:
       case Action::Kind::CpuOnline:
         return perform_hotplug(action);
+      case Action::Kind::Create:
+        return perform_creation(action);
+      case Action::Kind::Remove:
+        return perform_removal(action);
     }
+  }
+
+  void perform_creation(const Action& action) {
+    sample();
+    for (const NodeId node : scenario_.tree.subtree(action.node)) absent_.erase(node);
+    for (const Action& later : scenario_.actions) {
+      const bool is_to_come = later.kind == Action::Kind::Create && is_yet_to_come(later) &&
+                              scenario_.tree.is_in_subtree(later.node, action.node);
+      if (!is_to_come) continue;
+      for (const NodeId node : scenario_.tree.subtree(later.node)) absent_.insert(node);
+    }
+    ActionObservation seen;
+    seen.started_ns = monotonic_ns() - start_ns_;
+    if (const Result<void> made = groups_->add(machine_, action.node, absent_); !made) {
+      seen.write_errno = made.error().errnum;
+    } else {
+      begin_nodes(present(action.node));
+    }
+    seen.completed_ns = monotonic_ns() - start_ns_;
+    seen.progress = progress();
+    observation_.actions.push_back(std::move(seen));
+    sample();
+  }
+
+  /// The action that is being carried out is not recorded yet.
+  bool is_yet_to_come(const Action& action) const {
+    return &action - scenario_.actions.data() > static_cast<std::ptrdiff_t>(observation_.actions.size());
+  }
+
+  /// What stands for the others before the start: limits, first readings, workers.
+  void begin_nodes(const std::vector<NodeId>& nodes) {
+    const Tree tree = fault_.enforced_tree();
+    for (const NodeId node : nodes) set_limits(node, tree[node].limits);
+    for (const NodeId node : nodes) read_limits_back(node, tree[node].limits);
+    reader_.emplace(*groups_, tree.size());
+    const std::vector<Counters> before = reader_->read();
+    for (const NodeId node : nodes) {
+      observation_.nodes[static_cast<size_t>(node)].before = before[static_cast<size_t>(node)];
+    }
+    for (size_t i = 0; i < processes_.size(); ++i) {
+      const NodeId place = scenario_.workers[i].node;
+      if (std::find(nodes.begin(), nodes.end(), place) == nodes.end()) continue;
+      if (const Result<void> started = start_worker(i); !started) {
+        processes_[i].refuse(started.error().errnum, "start");
+      }
+    }
+  }
+
+  void perform_removal(const Action& action) {
+    constexpr std::chrono::milliseconds kDeadline{2'000};
+    sample();
+    ActionObservation seen;
+    seen.started_ns = monotonic_ns() - start_ns_;
+    fault_.note_removal(action.node, reader_->read({Counter::CpuUsageNs}));
+    become_fair();  // the victims need a CPU
+    seen.write_errno = fault_.removal_errno();
+    if (seen.write_errno == 0) {
+      if (const Result<void> removed = groups_->remove(action.node, kDeadline); !removed) {
+        seen.write_errno = removed.error().errnum;
+      }
+    }
+    become_realtime();
+    seen.completed_ns = monotonic_ns() - start_ns_;
+    if (seen.write_errno == 0) {
+      for (const NodeId node : scenario_.tree.subtree(action.node)) absent_.insert(node);
+    }
+    seen.progress = progress();
+    observation_.actions.push_back(std::move(seen));
+    reap_orphans();
+    sample();
   }
 
   void perform_hotplug(const Action& action) {
@@ -578,10 +666,23 @@ class Run {
       }
       WorkerEvents::wait_until(std::max(kill_at_ns, monotonic_ns() + kMillisecond));
     }
-    // Children of workers that were killed were left to this process.
-    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
+    reap_orphans();
     return {};
+  }
+
+  /// Children of workers that were killed were left to this process; until they are reaped they are charged.
+  void reap_orphans() {
+    siginfo_t dead{};
+    while (::waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid != 0) {
+      const auto worker =
+          std::find_if(processes_.begin(), processes_.end(),
+                       [&](const WorkerProcess& process) { return process.pid() == dead.si_pid; });
+      const bool is_gone = worker == processes_.end()
+                               ? ::waitpid(dead.si_pid, nullptr, WNOHANG) == dead.si_pid
+                               : worker->try_reap();
+      if (!is_gone) return;
+      dead = {};
+    }
   }
 
   /// Every node holds at most what stays in per-CPU stocks (mm/memcontrol.c, memcg_stock: up to kStockSlots
@@ -595,7 +696,8 @@ class Run {
       const int64_t before = get(observation_.nodes[i].before, Counter::MemoryCurrent).value_or(0);
       if (get(now[i], Counter::MemoryCurrent).value_or(0) > before + groups * stock) return false;
     }
-    return get(now[0], Counter::PidsCurrent).value_or(0) == 0;
+    return get(now[0], Counter::PidsCurrent).value_or(0) == 0 &&
+           get(now[0], Counter::DyingDescendants).value_or(0) == 0;
   }
 
   Result<void> drain() {
@@ -607,9 +709,9 @@ class Run {
     int64_t changed_ns = began_ns;
     const int64_t end_ns = began_ns + kDrainDeadlineNs;
     while (monotonic_ns() < end_ns && monotonic_ns() < changed_ns + kQuietNs) {
-      while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-      }
-      const std::vector<Counters> now = reader_->read({Counter::MemoryCurrent, Counter::PidsCurrent});
+      reap_orphans();
+      const std::vector<Counters> now =
+          reader_->read({Counter::MemoryCurrent, Counter::PidsCurrent, Counter::DyingDescendants});
       if (is_drained(now)) break;
       const int64_t memory = get(now[0], Counter::MemoryCurrent).value_or(0);
       if (memory != last || get(now[0], Counter::PidsCurrent).value_or(0) != 0) changed_ns = monotonic_ns();
@@ -666,6 +768,7 @@ class Run {
   FaultPlayer fault_;
   Tree limits_;                 ///< With the limits that stand by now.
   std::vector<NodeId> places_;  ///< Where the workers are by now.
+  std::set<NodeId> absent_;     ///< Nodes that are not there by now.
   std::set<int> offline_;       ///< CPUs that an action took away.
   SharedPages pages_;
   WorkerEvents events_;

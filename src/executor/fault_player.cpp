@@ -162,6 +162,28 @@ bool FaultPlayer::ignores(const Action& action) const {
 
 int FaultPlayer::migration_errno() const { return is(PlantedFault::MigrationRefused) ? EBUSY : 0; }
 
+int FaultPlayer::removal_errno() const { return is(PlantedFault::RemovalRefused) ? EBUSY : 0; }
+
+void FaultPlayer::note_removal(NodeId node, const std::vector<Counters>& nodes) {
+  removals_.push_back({node, get(nodes[static_cast<size_t>(node)], Counter::CpuUsageNs).value_or(0)});
+}
+
+/// What of removed groups is told of those above.
+void FaultPlayer::account_for_removals(std::vector<Counters>& nodes) const {
+  for (const Removal& removal : removals_) {
+    for (const NodeId above : scenario_.tree.lineage(removal.node)) {
+      auto& own = nodes[static_cast<size_t>(above)];
+      if (above == removal.node) continue;
+      if (is(PlantedFault::CpuUsageLostOnRemoval) && own.contains(Counter::CpuUsageNs)) {
+        own[Counter::CpuUsageNs] -= removal.usage_ns;
+      }
+      if (is(PlantedFault::RemovedGroupsStay) && own.contains(Counter::DyingDescendants)) {
+        ++own[Counter::DyingDescendants];
+      }
+    }
+  }
+}
+
 void FaultPlayer::note_migration(const Action& action, NodeId from, int64_t bytes) {
   migrations_.push_back({from, action.node, bytes});
 }
@@ -228,6 +250,7 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
   if (!fault_ || moment == Moment::Before) return;
   if (is(PlantedFault::CpuUsageUnderReported)) cap_usage(nodes, elapsed_ns);
   if (moment != Moment::Drained) shift_charges(nodes);
+  account_for_removals(nodes);
   if (is(PlantedFault::CpuUsageLeaks)) leak(nodes, Counter::CpuUsageNs);
   if (is(PlantedFault::MemoryUsageLeaks)) leak(nodes, Counter::MemoryCurrent);
   if (is(PlantedFault::PidsUsageLeaks)) leak(nodes, Counter::PidsCurrent);

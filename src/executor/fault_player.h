@@ -32,6 +32,9 @@ class FaultPlayer {
   bool lifts_quota_on_hotplug() const { return is(PlantedFault::CpuMaxLostOnHotplug); }
   bool lifts_quota_on_migration() const { return is(PlantedFault::CpuMaxLostOnMigration); }
   /// The worker has moved from one node to the action's; it has touched so many bytes.
+  int removal_errno() const;
+  /// Call with the last readings in which the group was there.
+  void note_removal(NodeId node, const std::vector<Counters>& nodes);
   void note_migration(const Action& action, NodeId from, int64_t bytes);
 
   enum class Moment { Before, Window, After, Drained };
@@ -45,6 +48,7 @@ class FaultPlayer {
  private:
   bool is(PlantedFault fault) const { return fault_ == fault; }
   bool ignores_change(Knob knob) const;
+  void account_for_removals(std::vector<Counters>& nodes) const;
   void shift_charges(std::vector<Counters>& nodes) const;
   void leak(std::vector<Counters>& nodes, Counter counter) const;
   void cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) const;
@@ -56,7 +60,12 @@ class FaultPlayer {
     NodeId from, to;
     int64_t bytes;
   };
+  struct Removal {
+    NodeId node;
+    int64_t usage_ns;
+  };
   std::vector<Migration> migrations_;
+  std::vector<Removal> removals_;
 };
 
 }  // namespace treeline

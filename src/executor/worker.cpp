@@ -113,6 +113,7 @@ void run_worker(const Workload& workload, const WorkerContext& context, pid_t pa
   die_with(parent);
   set_up_signals();
   volunteer_for_oom();
+  while (context.report.attached.load() == 0) futex_wait(context.report.attached, 0);
   while (context.signals.start.load() == 0) futex_wait(context.signals.start, 0);
   context.report.started_ns.store(monotonic_ns());
   note_cpu(context);

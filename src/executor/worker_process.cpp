@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "cgroup/fd.h"
+#include "executor/futex.h"
 #include "executor/worker.h"
 
 namespace treeline {
@@ -82,6 +83,7 @@ void WorkerProcess::note_attached() {
   held_.attached_cpu_ns = cpu_clock_ns();
   attached_rss_ = charged_rss_bytes(read_status(pid_));
   held_.attached_run_delay_ns = run_delay_ns(pid_);
+  futex_set_and_wake(report_.attached);
 }
 
 bool WorkerProcess::try_reap() {

@@ -21,7 +21,7 @@ class WorkerProcess {
   WorkerProcess& operator=(WorkerProcess&&) = delete;
   ~WorkerProcess();
 
-  /// The child blocks until Signals::start. errno, 0 if it was forked.
+  /// The child blocks until note_attached() and Signals::start. errno, 0 if it was forked.
   int fork(const Signals& signals, const std::string& scratch_file);
   /// Call when attached: takes what later readings are compared with.
   void note_attached();

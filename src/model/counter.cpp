@@ -17,7 +17,7 @@ constexpr Controller kFreezer = Controller::Freezer;
 constexpr Controller kCore = Controller::Core;
 constexpr CounterFile kNone{"", "", 1};
 
-constexpr std::array<CounterInfo, 35> kTable{{
+constexpr std::array<CounterInfo, 36> kTable{{
     {C::CpuUsageNs,
      "cpu_usage_ns",
      kCpuacct,
@@ -271,6 +271,14 @@ constexpr std::array<CounterInfo, 35> kTable{{
      {"memory.events.local", "low", 1},
      true,
      false},
+    {C::DyingDescendants,
+     "dying_descendants",
+     kCore,
+     kCore,
+     kNone,
+     {"cgroup.stat", "nr_dying_descendants", 1},
+     false,
+     true},
     {C::MemoryKswapdScans,
      "memory_kswapd_scans",
      kMemory,

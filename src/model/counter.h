@@ -46,6 +46,7 @@ enum class Counter : uint8_t {
   Populated,          ///< 1: there is a live task in the subtree.
   Descendants,        ///< Live groups below.
   MemoryLowEvents,    ///< Times that the group was reclaimed from although it was below its memory.low.
+  DyingDescendants,   ///< Groups below that were removed, and that something still holds.
   MemoryKswapdScans,  ///< Pages looked at because the machine, not a group, was short of memory.
 };
 

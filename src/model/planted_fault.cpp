@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 52> kTable{{
+constexpr std::array<PlantedFaultInfo, 55> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -289,6 +289,24 @@ constexpr std::array<PlantedFaultInfo, 52> kTable{{
      "memory_migration",
      "memory.migration",
      {2, 1, 1, 0, 0}},
+    {F::RemovalRefused,
+     "removal-refused",
+     "the removal of a group is refused with EBUSY",
+     "groups",
+     "cgroup.removal",
+     {2, 1, 0, 0, 0}},
+    {F::CpuUsageLostOnRemoval,
+     "cpu-usage-lost-on-removal",
+     "the CPU time of a removed group is taken from those above it",
+     "groups",
+     "cgroup.removal",
+     {2, 1, 1, 0, 0}},
+    {F::RemovedGroupsStay,
+     "removed-groups-stay",
+     "a removed group is never let go",
+     "groups",
+     "cgroup.removal",
+     {2, 1, 0, 0, 0}},
     {F::PidsChargeStaysOnMigration,
      "pids-charge-stays-on-migration",
      "a task that moves stays charged to the group that it left",

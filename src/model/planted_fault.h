@@ -58,6 +58,9 @@ enum class PlantedFault : uint8_t {
   MigrationRefused,         ///< A migration is refused with EBUSY.
   CpuMaxLostOnMigration,    ///< cpu.max is not enforced any more where a task has come in.
   MemoryChargeMoves,        ///< What a task has touched is charged to the group to which it moves.
+  RemovalRefused,           ///< A removal is refused with EBUSY.
+  CpuUsageLostOnRemoval,    ///< What a removed group has used is taken from those above it.
+  RemovedGroupsStay,        ///< A removed group is never let go.
   PidsChargeStaysOnMigration,  ///< A task that moves stays charged to the group that it left.
   KernelWarns,                 ///< Any run with a cpu.max logs a WARNING and taints the kernel.
   MemoryProtectionUnset,       ///< memory.low and memory.min are not enforced.

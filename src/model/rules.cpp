@@ -305,10 +305,17 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
       check_controller(machine, *controller, faults);
     }
   }
+  const std::set<NodeId> absent = absent_at_first(scenario);
   for (size_t i = 0; i < scenario.probes.size(); ++i) {
+    if (absent.contains(scenario.probes[i].node)) {
+      faults.push_back({fmt::format("/probes/{}/node", i), "the node is not there when probes are tried"});
+    }
     if (!machine.has(scenario.probes[i].knob)) {
       faults.push_back({fmt::format("/probes/{}/knob", i), "this machine does not have the knob"});
     }
+  }
+  if (moves_groups(scenario) && (has_partitions(scenario.tree) || limits_the_hierarchy(scenario))) {
+    faults.push_back({"/actions", "groups neither come nor go beside partitions and hierarchy limits"});
   }
   check_limits(scenario, machine, faults);
   check_one_weight(scenario, machine, faults);

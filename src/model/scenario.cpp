@@ -37,6 +37,8 @@ std::optional<Controller> controller_of(const Action& action) {
     case Action::Kind::Migrate:
     case Action::Kind::CpuOffline:
     case Action::Kind::CpuOnline:
+    case Action::Kind::Create:
+    case Action::Kind::Remove:
       return std::nullopt;
     case Action::Kind::Freeze:
     case Action::Kind::Thaw:
@@ -73,7 +75,37 @@ Scenario scenario_after(const Scenario& scenario, size_t actions, const std::fun
       after.workers[static_cast<size_t>(action.worker)].node = action.node;
     }
   }
+  const std::set<NodeId> absent = absent_after(scenario, actions, taken);
+  for (const NodeId node : absent) after.tree[node].limits.clear();
+  for (Worker& worker : after.workers) {
+    if (absent.contains(worker.node)) worker.workload = Idle{};
+  }
   return after;
+}
+
+std::set<NodeId> absent_after(const Scenario& scenario, size_t actions,
+                              const std::function<bool(size_t)>& taken) {
+  std::set<NodeId> absent;
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    const bool is_done = i < actions && taken(i);
+    const bool is_absent =
+        (action.kind == Action::Kind::Create && !is_done) || (action.kind == Action::Kind::Remove && is_done);
+    if (!is_absent) continue;
+    const std::vector<NodeId> below = scenario.tree.subtree(action.node);
+    absent.insert(below.begin(), below.end());
+  }
+  return absent;
+}
+
+std::set<NodeId> absent_at_first(const Scenario& scenario) {
+  return absent_after(scenario, 0, [](size_t) { return false; });
+}
+
+bool moves_groups(const Scenario& scenario) {
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
+    return action.kind == Action::Kind::Create || action.kind == Action::Kind::Remove;
+  });
 }
 
 std::set<int> offline_after(const Scenario& scenario, size_t actions,

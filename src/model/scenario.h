@@ -47,6 +47,8 @@ struct Action {
     Migrate,  ///< A worker's process, with all its threads, goes to `node`; its children stay.
     CpuOffline,
     CpuOnline,
+    Create,  ///< The subtree of `node`, which was not there until then, is made, and its workers start.
+    Remove,  ///< All that is in the subtree of `node` is killed, and its groups are removed.
   };
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
@@ -62,8 +64,8 @@ struct Action {
 };
 
 /// By Action::Kind; also in JSON.
-inline constexpr std::array<std::string_view, 7> kActionNames{
-    "freeze", "thaw", "kill", "set_limit", "migrate", "cpu_offline", "cpu_online"};
+inline constexpr std::array<std::string_view, 9> kActionNames{
+    "freeze", "thaw", "kill", "set_limit", "migrate", "cpu_offline", "cpu_online", "create", "remove"};
 
 /// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
 std::span<const Knob> changeable_knobs();
@@ -126,11 +128,19 @@ struct Fault {
 std::vector<Fault> validate(const Scenario& scenario);
 
 /// The scenario as it stands when its first `actions` actions are over, without actions: limits that were set
-/// and workers that were moved by those that `taken` says were done.
+/// and workers that were moved by those that `taken` says were done. A node that is not there by then has no
+/// limits, and its workers are idle.
 Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
 /// CPUs that are offline by then.
 std::set<int> offline_after(const Scenario& scenario, size_t actions,
                             const std::function<bool(size_t)>& taken);
+/// Nodes that are not there by then: they, or one above, are yet to be created, or were removed.
+std::set<NodeId> absent_after(const Scenario& scenario, size_t actions,
+                              const std::function<bool(size_t)>& taken);
+/// Nodes that are not there when the run begins.
+std::set<NodeId> absent_at_first(const Scenario& scenario);
+/// Some group comes or goes while work runs.
+bool moves_groups(const Scenario& scenario);
 /// Some worker is to go from one node to another.
 bool migrates(const Scenario& scenario);
 /// Some CPU goes offline, or some cpuset changes, while work runs.

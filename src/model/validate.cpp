@@ -133,6 +133,7 @@ class Validator {
       if (action.kind == Action::Kind::SetLimit) check_change(path, action);
       if (action.kind == Action::Kind::Migrate) check_migration(path, i);
       if (moves_a_cpu(action)) check_hotplug(path, i);
+      if (!moves_a_cpu(action)) check_presence(path, i);
     }
     if (!scenario_.actions.empty() && scenario_.window.until_settled) {
       refuse("/window/until_settled", "actions need a fixed window");
@@ -158,6 +159,40 @@ class Validator {
     if (by_then.workers[static_cast<size_t>(action.worker)].node == action.node) {
       refuse(path + "/node", fmt::format("worker {} is there already", action.worker));
     }
+  }
+
+  /// What is done to a node must find it there, and what creates it must not; each is created once at most.
+  void check_presence(const std::string& path, size_t i) {
+    const Action& action = scenario_.actions[i];
+    if (!moves_groups(scenario_) || !faults_.empty()) return;
+    const std::set<NodeId> absent = absent_after(scenario_, i, [](size_t) { return true; });
+    const bool creates = action.kind == Action::Kind::Create;
+    const bool comes_or_goes = creates || action.kind == Action::Kind::Remove;
+    if (comes_or_goes && action.node == kRoot)
+      return refuse(path + "/node", "the root neither comes nor goes");
+    const NodeId must_be_there = creates ? scenario_.tree[action.node].parent : action.node;
+    if (absent.contains(must_be_there)) {
+      return refuse(path + "/node", fmt::format("node {} is not there by then", must_be_there));
+    }
+    const auto worker = static_cast<size_t>(action.worker);
+    if (action.kind == Action::Kind::Migrate && absent.contains(place_of(worker, i))) {
+      return refuse(path + "/worker", fmt::format("worker {} is not there by then", worker));
+    }
+    if (creates && !absent.contains(action.node)) refuse(path + "/node", "it is there already");
+    if (creates && was_there_before(action.node, i)) refuse(path + "/node", "it was there before");
+  }
+
+  NodeId place_of(size_t worker, size_t actions) const {
+    return scenario_after(scenario_, actions, [](size_t) { return true; }).workers[worker].node;
+  }
+
+  /// The node was created, or removed, by an action before the i-th.
+  bool was_there_before(NodeId node, size_t i) const {
+    const auto end = scenario_.actions.begin() + static_cast<std::ptrdiff_t>(i);
+    return std::any_of(scenario_.actions.begin(), end, [&](const Action& earlier) {
+      const bool comes_or_goes = earlier.kind == Action::Kind::Create || earlier.kind == Action::Kind::Remove;
+      return comes_or_goes && earlier.node == node;
+    });
   }
 
   void check_hotplug(const std::string& path, size_t i) {

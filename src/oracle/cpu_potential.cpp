@@ -37,10 +37,19 @@ std::optional<double> sure_cap_ns(const Limits& limits, int64_t length_ns) {
 }
 
 bool always_runs(const Scenario& scenario) {
-  return std::all_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
-    return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate ||
-           moves_a_cpu(action);
+  return std::none_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
+    return action.kind == Action::Kind::Freeze || action.kind == Action::Kind::Thaw ||
+           action.kind == Action::Kind::Kill;
   });
+}
+
+/// As long as its group was there.
+bool lived_on(const Scenario& whole, const Observation& observation, size_t worker) {
+  const WorkerEnd end = observation.workers[worker].end;
+  if (end == WorkerEnd::Stopped || end == WorkerEnd::Finished) return true;
+  const std::set<NodeId> gone =
+      absent_after(whole, whole.actions.size(), [&](size_t i) { return was_changed(observation, i); });
+  return end == WorkerEnd::Killed && gone.contains(scenario_at_end(whole, observation).workers[worker].node);
 }
 
 }  // namespace
@@ -95,8 +104,7 @@ double cpu_potential_ns(const Scenario& whole, const Observation& observation, c
   const IdSet cpus = effective_cpus(scenario.tree, node, machine);
   const auto wanted = [&](size_t i) {
     const Worker& worker = scenario.workers[i];
-    const WorkerObservation& seen = observation.workers[i];
-    if (seen.end != WorkerEnd::Stopped && seen.end != WorkerEnd::Finished) return 0.0;
+    if (!lived_on(whole, observation, i)) return 0.0;
     const IdSet own = effective_cpus(scenario.tree, worker.node, machine);
     return std::min(cpus_wanted(worker.workload), static_cast<double>(own.ids.size())) * running;
   };

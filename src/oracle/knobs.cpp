@@ -68,11 +68,20 @@ void judge_changes(const Scenario& scenario, const Observation& observation, std
   }
 }
 
+/// Nodes that were to be created, and were not.
+std::set<NodeId> never_there(const Scenario& scenario, const Observation& observation) {
+  return absent_after(scenario, scenario.actions.size(), [&](size_t i) {
+    return scenario.actions[i].kind == Action::Kind::Create && was_changed(observation, i);
+  });
+}
+
 }  // namespace
 
 std::vector<Finding> judge_knob_readback(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  const std::set<NodeId> never_made = never_there(scenario, observation);
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    if (never_made.contains(node)) continue;
     const std::vector<Readback>& seen = observation.nodes[static_cast<size_t>(node)].readbacks;
     const Limits& limits = scenario.tree[node].limits;
     size_t next = 0;

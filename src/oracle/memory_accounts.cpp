@@ -124,6 +124,19 @@ std::vector<Finding> judge_memory_rss(const Scenario& scenario, const Observatio
   return findings;
 }
 
+namespace {
+
+/// A group that is made later is charged to its parent (mm/memcontrol.c, mem_cgroup_css_alloc), which the
+/// reading before it was there does not have.
+bool gets_a_group_below(const Scenario& scenario, NodeId node) {
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& action) {
+    return action.kind == Action::Kind::Create && action.node != node &&
+           scenario.tree.is_in_subtree(action.node, node);
+  });
+}
+
+}  // namespace
+
 std::vector<Finding> judge_memory_drained(const Scenario& scenario, const Observation& observation) {
   constexpr int64_t kWorkerPages = 32;
   std::vector<Finding> findings;
@@ -133,6 +146,7 @@ std::vector<Finding> judge_memory_drained(const Scenario& scenario, const Observ
     const auto left = get(seen.drained, Counter::MemoryCurrent);
     const auto peak = get(seen.after, Counter::MemoryPeak);
     if (workers.empty() || !left || !peak || !has_baseline(observation, node)) continue;
+    if (gets_a_group_below(scenario, node)) continue;
     const auto groups =
         std::min<int64_t>(groups_in(scenario, node, observation.machine, Controller::Memory), kStockSlots);
     const int64_t bound = baseline_bytes(observation, node) + groups * stock_bytes(observation) +

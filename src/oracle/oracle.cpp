@@ -4,6 +4,7 @@
 
 #include "oracle/cgroup_hierarchy.h"
 #include "oracle/cgroup_kill.h"
+#include "oracle/cgroup_removal.h"
 #include "oracle/cpu_bandwidth.h"
 #include "oracle/cpu_conservation.h"
 #include "oracle/cpu_entitlement.h"
@@ -28,58 +29,68 @@ namespace treeline {
 namespace {
 
 using C = Controller;
-using V = Invariant::Follows;
+constexpr uint8_t kWorkers = Invariant::kWorkers;
+constexpr uint8_t kCpus = Invariant::kCpus;
+constexpr uint8_t kGroups = Invariant::kGroups;
+constexpr uint8_t kAll = kWorkers | kCpus | kGroups;
 
-constexpr std::array<Invariant, 34> kInvariants{{
+constexpr std::array<Invariant, 35> kInvariants{{
     // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
     {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
-     V::Workers},
-    {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth, V::All},
+     kWorkers},
+    {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth, kAll},
     {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness,
-     V::All},
+     kAll},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
     {"cpu.no_throttle", C::Cpu, "A subtree below its quota is never throttled", judge_cpu_no_throttle},
-    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness, V::Workers},
+    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness, kWorkers},
     {"cpu.conservation", C::Cpu, "A group's CPU time is its tasks' and its children's",
-     judge_cpu_conservation, V::Cpus},
-    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage, V::Cpus},
+     judge_cpu_conservation, kCpus},
+    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage, kCpus},
     {"cpu.pressure", C::Cpu, "A group's CPU pressure is the time that its tasks waited", judge_cpu_pressure},
-    {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement, V::All},
-    {"memory.max", C::Memory, "A subtree's memory never exceeds its limit", judge_memory_max, V::Cpus},
+    {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement,
+     kWorkers | kCpus},
+    {"memory.max", C::Memory, "A subtree's memory never exceeds its limit", judge_memory_max, kCpus},
     {"memory.oom", C::Memory, "An OOM kill happens iff the demand exceeds the limit", judge_memory_oom,
-     V::Cpus},
+     kCpus},
     {"memory.oom_attribution", C::Memory, "OOM kills are counted at the victim's group",
-     judge_memory_oom_attribution, V::Cpus},
+     judge_memory_oom_attribution, kCpus},
     {"memory.high", C::Memory, "memory.high throttles and never kills", judge_memory_high},
-    {"memory.oom_group", C::Memory, "memory.oom.group kills all or none", judge_memory_oom_group, V::Cpus},
+    {"memory.oom_group", C::Memory, "memory.oom.group kills all or none", judge_memory_oom_group, kCpus},
     {"memory.swap_max", C::Memory, "A subtree's swap never exceeds its limit", judge_memory_swap_max},
     {"memory.oom_swap", C::Memory, "An OOM kill happens iff memory and swap are exceeded",
      judge_memory_oom_swap},
     {"memory.protection", C::Memory, "Reclaim spares what memory.min and memory.low protect",
      judge_memory_protection},
     {"memory.conservation", C::Memory, "A group's memory is its tasks' and its children's",
-     judge_memory_conservation, V::Cpus},
-    {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss,
-     V::Cpus},
-    {"memory.drained", C::Memory, "Memory is uncharged after exit", judge_memory_drained, V::Cpus},
-    {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max, V::All},
-    {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork, V::Cpus},
+     judge_memory_conservation, kCpus},
+    {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss, kCpus},
+    {"memory.drained", C::Memory, "Memory is uncharged after exit", judge_memory_drained, kCpus | kGroups},
+    {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max, kAll},
+    {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork, kCpus},
     {"pids.conservation", C::Pids, "A group's tasks are its own and its children's", judge_pids_conservation,
-     V::All},
+     kWorkers | kCpus},
     {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
     {"freezer.stops", C::Freezer, "Nothing moves while frozen", judge_freezer_stops},
     {"freezer.resumes", C::Freezer, "Everything moves after the thaw", judge_freezer_resumes},
     {"memory.migration", C::Memory, "Memory stays charged where it was, whoever moves",
-     judge_memory_migration, V::Workers},
+     judge_memory_migration, kWorkers},
     {"cgroup.migration", C::Core, "A task may always move to another group of the tree",
-     judge_cgroup_migration, V::All},
-    {"cgroup.kill", C::Core, "cgroup.kill leaves nothing and takes nobody else", judge_cgroup_kill, V::Cpus},
+     judge_cgroup_migration, kAll},
+    {"cgroup.removal", C::Core, "A group is removed whole, and what it used stays counted above",
+     judge_cgroup_removal, kAll},
+    {"cgroup.kill", C::Core, "cgroup.kill leaves nothing and takes nobody else", judge_cgroup_kill, kCpus},
     {"cgroup.hierarchy", C::Core, "A group is refused iff a hierarchy limit above is reached",
-     judge_cgroup_hierarchy, V::Cpus},
-    {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback, V::All},
-    {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal, V::All},
-    {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health, V::All},
+     judge_cgroup_hierarchy, kCpus},
+    {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback, kAll},
+    {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal, kAll},
+    {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health, kAll},
 }};
+
+uint8_t moves_of(const Scenario& scenario) {
+  return static_cast<uint8_t>((migrates(scenario) ? kWorkers : 0) | (moves_cpus(scenario) ? kCpus : 0) |
+                              (moves_groups(scenario) ? kGroups : 0));
+}
 
 bool fits(const Scenario& scenario, const Observation& observation) {
   return observation.nodes.size() == scenario.tree.nodes.size() &&
@@ -98,11 +109,9 @@ Result<Verdict> judge(const Scenario& scenario, const Observation& observation) 
     return fail(ErrorKind::Infrastructure, "judge", "the observation", 0, "it is of another scenario");
   }
   Verdict verdict;
-  const bool workers_move = migrates(scenario);
-  const bool cpus_move = moves_cpus(scenario);
+  const uint8_t moving = moves_of(scenario);
   for (const Invariant& invariant : kInvariants) {
-    if (workers_move && !invariant.follows_workers()) continue;
-    if (cpus_move && !invariant.follows_cpus()) continue;
+    if ((moving & ~invariant.follows) != 0) continue;
     std::vector<Finding> findings = invariant.judge(scenario, observation);
     verdict.findings.insert(verdict.findings.end(), findings.begin(), findings.end());
   }

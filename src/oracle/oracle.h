@@ -18,12 +18,11 @@ struct Invariant {
   Controller controller;
   std::string_view summary;
   std::vector<Finding> (*judge)(const Scenario&, const Observation&);
-  /// Of what moves while work runs, what it knows of at each instant. It says nothing of a run in which else
-  /// something moves.
-  enum class Follows : uint8_t { Nothing, Cpus, Workers, All };
-  Follows follows = Follows::Nothing;
-  bool follows_workers() const { return follows >= Follows::Workers; }
-  bool follows_cpus() const { return follows == Follows::Cpus || follows == Follows::All; }
+  /// What may move while work runs.
+  enum Moves : uint8_t { kNothing = 0, kWorkers = 1, kCpus = 2, kGroups = 4 };
+  /// Those of them of which it knows at each instant where they are. It says nothing of a run in which
+  /// anything else moves.
+  uint8_t follows = kNothing;
 };
 
 /// Every invariant, in the order of reports.

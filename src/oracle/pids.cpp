@@ -112,7 +112,7 @@ void judge_max_in(const Observation& observation, const Segment& segment, std::v
 
 std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  if (changes(scenario, Knob::PidsMax) || migrates(scenario)) {
+  if (changes(scenario, Knob::PidsMax) || migrates(scenario) || moves_groups(scenario)) {
     for (const Segment& segment : segments_of(scenario, observation)) {
       judge_max_in(observation, segment, findings);
     }

@@ -50,7 +50,8 @@ MachineFacts machine_in_force(const Scenario& scenario, const Observation& obser
 namespace {
 
 bool begins_a_segment(const Action& action) {
-  return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate;
+  return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate ||
+         action.kind == Action::Kind::Create || action.kind == Action::Kind::Remove;
 }
 
 }  // namespace

@@ -37,6 +37,33 @@ TEST_F(Actions, FreezeAndThawWithProgress) {
   EXPECT_EQ(seen->workers[0].end, WorkerEnd::Stopped);
 }
 
+class Groups : public ExecutorTest {};
+
+TEST_F(Groups, ComeWithTheirWorkersAndGoWithAllThatIsInThem) {
+  Scenario scenario = scenario_of({{3, CpuHog{}}, {2, ForkStorm{8, 0}}}, 300'000);
+  if (has(Knob::PidsMax)) scenario.tree[3].limits[Knob::PidsMax] = Amount{17};
+  scenario.actions = {{50'000, Action::Kind::Create, 1},
+                      {150'000, Action::Kind::Remove, 2},
+                      {200'000, Action::Kind::Remove, 1}};
+  const auto seen = run(scenario);
+  ASSERT_RAN(seen);
+  ASSERT_EQ(seen->actions.size(), 3U);
+  for (const ActionObservation& action : seen->actions) EXPECT_EQ(action.write_errno, 0);
+  EXPECT_GE(seen->workers[0].started_ns, seen->actions[0].started_ns);
+  EXPECT_GT(seen->workers[0].progress, 0);
+  EXPECT_EQ(seen->workers[0].end, WorkerEnd::Killed);
+  EXPECT_EQ(seen->workers[1].end, WorkerEnd::Killed);
+  const auto& last = seen->nodes[kRoot].after;
+  if (const auto tasks = get(last, Counter::PidsCurrent)) {
+    EXPECT_EQ(*tasks, 0);
+  }
+  EXPECT_TRUE(seen->nodes[3].after.empty()) << "it is gone";
+  if (has(Knob::PidsMax)) {
+    ASSERT_EQ(seen->nodes[3].readbacks.size(), 1U);
+    EXPECT_EQ(seen->nodes[3].readbacks[0].read, "17");
+  }
+}
+
 TEST_F(Actions, ShowInTheSeries) {
   Scenario scenario = scenario_of({{3, Idle{}}, {2, CpuHog{}}}, 400'000);
   scenario.window.sample_every_us = 5'000;
@@ -95,7 +122,7 @@ TEST_F(Actions, NeverCompleteAThawBelowAFrozenAncestor) {
 }
 
 TEST_F(Actions, MayLeaveAGroupFrozenAtTheEnd) {
-  Scenario scenario = scenario_of({{3, CpuHog{}}, {3, ForkStorm{3}}, {2, Idle{}}}, 200'000);
+  Scenario scenario = scenario_of({{3, CpuHog{}}, {3, ForkStorm{3}}, {2, Idle{}}}, 1'000'000);
   scenario.actions = {{100'000, kFreeze, 0}};
   const auto seen = run(scenario);
   ASSERT_RAN(seen);

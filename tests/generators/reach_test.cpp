@@ -190,13 +190,13 @@ void expect_every_corner(const Constraints& constraints, std::set<Knob> never, s
 }
 
 // Freezing is an action: a worker of a frozen node would never start.
-TEST(Reach, EveryCornerWithin3000Draws) {
-  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 6);
+TEST(Reach, EveryCornerWithin3150Draws) {
+  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 8);
 }
 
-TEST(Reach, EveryCornerOfV2Within4050Draws) {
+TEST(Reach, EveryCornerOfV2Within4200Draws) {
   const FakeMachine machine = FakeMachine().v2().cpus(4).swap(1 << 30);
-  expect_every_corner(machine.constraints(), {Knob::Freeze}, 7);
+  expect_every_corner(machine.constraints(), {Knob::Freeze}, 9);
 }
 
 /// A change of the knob above a worker, for which `fits` holds of the limit before and after.
@@ -332,6 +332,18 @@ TEST(Reach, CpusetsThatLoseACpuAndThatFallBackWithin40Draws) {
     });
   });
   EXPECT_GT(draws, 0);
+}
+
+TEST(Reach, BusyGroupsThatComeAndThatGoWithin20Draws) {
+  for (const Action::Kind kind : {Action::Kind::Create, Action::Kind::Remove}) {
+    expect_reach("groups", 20, [&](const Scenario& scenario) {
+      return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& action) {
+        return action.kind == kind && has_worker_below(scenario, action.node, [](const Workload& workload) {
+                 return !std::holds_alternative<Idle>(workload);
+               });
+      });
+    });
+  }
 }
 
 TEST(Reach, WorkersInInteriorNodesOnV2Within20Draws) {

@@ -243,6 +243,15 @@ TEST(Shrink, ACpuThatGoesKeepsOneNodeAndOneAction) {
   expect_minimum("cpu_hotplug", loses_a_cpu, {1, 1, 0, 0, 0}, 300);
 }
 
+TEST(Shrink, AGroupThatComesAndGoesKeepsItsParentAndBothActions) {
+  const auto comes_and_goes = [](const Scenario& scenario) {
+    return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& goes) {
+      return goes.kind == Action::Kind::Remove && absent_at_first(scenario).contains(goes.node);
+    });
+  };
+  expect_minimum("groups", comes_and_goes, {2, 2, 0, 0, 0}, 300);
+}
+
 TEST(Shrink, TwoChangesThatAreNeededEndAtOneInstant) {
   const Constraints constraints = FakeMachine().constraints();
   const auto two = [](const Scenario& scenario) { return scenario.actions.size() >= 2; };

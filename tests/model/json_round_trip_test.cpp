@@ -62,8 +62,9 @@ TEST(JsonRoundTrip, KeepsEachEndOfAWorker) {
 }
 
 TEST(JsonRoundTrip, KeepsEachControllerInAFinding) {
-  for (const auto controller : {Controller::Cpu, Controller::Cpuacct, Controller::Memory, Controller::Pids,
-                                Controller::Cpuset, Controller::Io, Controller::Freezer, Controller::Core}) {
+  for (const auto controller :
+       {Controller::Cpu, Controller::Cpuacct, Controller::Memory, Controller::Pids, Controller::Cpuset,
+        Controller::Io, Controller::Freezer, Controller::Core, Controller::Hugetlb}) {
     Verdict verdict;
     verdict.findings.push_back({"x", controller, 0, Status::Held, 0, 0, 0, "", ""});
     expect_round_trip(verdict, verdict_from_json);

@@ -161,6 +161,18 @@ Scenario least_scenario(F fault) {
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, 1, Knob::CpuWeight, Amount{300}});
       return scenario;
     }
+    case F::RemovalRefused:
+    case F::RemovedGroupsStay: {
+      Scenario scenario;
+      scenario.tree = chain(2);
+      scenario.actions.push_back({20'000, Action::Kind::Remove, 1});
+      return scenario;
+    }
+    case F::CpuUsageLostOnRemoval: {
+      Scenario scenario = chain_with_worker(2, hog);
+      scenario.actions.push_back({20'000, Action::Kind::Remove, 1});
+      return scenario;
+    }
     case F::CpusetChangeMissed: {
       Scenario scenario = chain_with_worker(1, hog);
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, 0, Knob::CpusetCpus, IdSet{{0}}});
@@ -254,23 +266,24 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "cpu_fairness_change",
                                               "cpu_migration",
                                               "cpuset_change",
+                                              "groups",
                                               "cpu_hotplug",
                                               "memory_migration",
                                               "pids_migration",
                                               "memory_protection"};
   const std::set<std::string_view> invariants{
-      "cpu.bandwidth",    "cpu.bandwidth_witness",  "cpu.entitlement",
-      "cpu.no_throttle",  "cpu.fairness",           "cpu.conservation",
-      "cpu.rusage",       "cpuset.confinement",     "memory.max",
-      "memory.oom",       "memory.oom_attribution", "memory.conservation",
-      "memory.rss",       "memory.drained",         "pids.max",
-      "pids.fork",        "pids.conservation",      "io.max",
-      "freezer.stops",    "freezer.resumes",        "knob.readback",
-      "knob.refusal",     "kernel.health",          "memory.high",
-      "memory.oom_group", "memory.swap_max",        "cgroup.hierarchy",
-      "cgroup.kill",      "memory.oom_swap",        "cpu.pressure",
-      "cpu.migration",    "memory.migration",       "cgroup.migration",
-      "memory.protection"};
+      "cpu.bandwidth",     "cpu.bandwidth_witness",  "cpu.entitlement",
+      "cpu.no_throttle",   "cpu.fairness",           "cpu.conservation",
+      "cpu.rusage",        "cpuset.confinement",     "memory.max",
+      "memory.oom",        "memory.oom_attribution", "memory.conservation",
+      "memory.rss",        "memory.drained",         "pids.max",
+      "pids.fork",         "pids.conservation",      "io.max",
+      "freezer.stops",     "freezer.resumes",        "knob.readback",
+      "knob.refusal",      "kernel.health",          "memory.high",
+      "memory.oom_group",  "memory.swap_max",        "cgroup.hierarchy",
+      "cgroup.kill",       "memory.oom_swap",        "cpu.pressure",
+      "cpu.migration",     "memory.migration",       "cgroup.migration",
+      "memory.protection", "cgroup.removal"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

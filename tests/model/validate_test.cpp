@@ -117,6 +117,56 @@ TEST(Validate, ACpuGoesOnlyIfItIsThereAndComesOnlyIfItIsNot) {
   EXPECT_THAT(paths(faults_of_hotplug(Kind::CpuOnline, Kind::CpuOffline)), ElementsAre("/actions/0/cpu"));
 }
 
+/// "t/a/b", and these done one after another.
+std::vector<Fault> faults_of_groups(const std::vector<std::pair<Action::Kind, NodeId>>& actions) {
+  Scenario scenario = plain_scenario();
+  scenario.tree.nodes = {{"t", kNoParent, {}}, {"a", kRoot, {}}, {"b", 1, {}}};
+  scenario.window.until_settled = false;
+  for (const auto& [kind, node] : actions) scenario.actions.push_back({10'000, kind, node});
+  return validate(scenario);
+}
+
+TEST(Validate, AGroupComesOnceAndGoesOnce) {
+  constexpr auto kCreate = Action::Kind::Create;
+  constexpr auto kRemove = Action::Kind::Remove;
+  EXPECT_TRUE(faults_of_groups({{kCreate, 1}, {kRemove, 1}}).empty());
+  EXPECT_TRUE(faults_of_groups({{kRemove, 2}, {kRemove, 1}}).empty());
+  EXPECT_TRUE(faults_of_groups({{kCreate, 1}, {kCreate, 2}}).empty()) << "the child comes later";
+  EXPECT_THAT(paths(faults_of_groups({{kRemove, 1}, {kRemove, 1}})), ElementsAre("/actions/1/node"));
+  EXPECT_THAT(paths(faults_of_groups({{kRemove, 1}, {kRemove, 2}})), ElementsAre("/actions/1/node"));
+  EXPECT_THAT(paths(faults_of_groups({{kRemove, 1}, {kCreate, 1}})), ElementsAre("/actions/0/node"));
+  EXPECT_THAT(paths(faults_of_groups({{kCreate, 2}, {kCreate, 1}})), ElementsAre("/actions/0/node"));
+  EXPECT_THAT(paths(faults_of_groups({{kRemove, kRoot}})), ElementsAre("/actions/0/node"));
+}
+
+TEST(Validate, NothingIsDoneToAGroupThatIsNotThere) {
+  constexpr auto kFreeze = Action::Kind::Freeze;
+  EXPECT_THAT(paths(faults_of_groups({{kFreeze, 2}, {Action::Kind::Create, 1}})),
+              ElementsAre("/actions/0/node"));
+  EXPECT_THAT(paths(faults_of_groups({{Action::Kind::Remove, 1}, {kFreeze, 2}})),
+              ElementsAre("/actions/1/node"));
+  EXPECT_TRUE(faults_of_groups({{Action::Kind::Create, 1}, {kFreeze, 2}}).empty());
+}
+
+TEST(ScenarioAfter, HasNeitherLimitsNorWorkWhereNoGroupIs) {
+  Scenario scenario = plain_scenario();
+  scenario.tree.nodes = {{"t", kNoParent, {}}, {"a", kRoot, {{Knob::PidsMax, Amount{9}}}}, {"b", 1, {}}};
+  scenario.workers = {{2, CpuHog{}}, {kRoot, CpuHog{}}};
+  scenario.actions = {{10'000, Action::Kind::Create, 1}, {20'000, Action::Kind::Remove, 2}};
+  const auto all = [](size_t) { return true; };
+  EXPECT_EQ(absent_at_first(scenario), (std::set<NodeId>{1, 2}));
+  EXPECT_EQ(absent_after(scenario, 1, all), std::set<NodeId>{});
+  EXPECT_EQ(absent_after(scenario, 2, all), std::set<NodeId>{2});
+  EXPECT_EQ(absent_after(scenario, 2, [](size_t) { return false; }), (std::set<NodeId>{1, 2}));
+  const Scenario first = scenario_after(scenario, 0, all);
+  EXPECT_TRUE(first.tree[1].limits.empty());
+  EXPECT_EQ(first.workers[0].workload, Workload(Idle{}));
+  EXPECT_EQ(first.workers[1].workload, Workload(CpuHog{}));
+  EXPECT_EQ(scenario_after(scenario, 1, all).workers[0].workload, Workload(CpuHog{}));
+  EXPECT_FALSE(scenario_after(scenario, 2, all).tree[1].limits.empty());
+  EXPECT_EQ(scenario_after(scenario, 2, all).workers[0].workload, Workload(Idle{}));
+}
+
 TEST(Validate, ActionsAtOneInstantAreLegal) {
   Scenario scenario = plain_scenario();
   scenario.actions = {{7, Action::Kind::Freeze, 0}, {7, Action::Kind::Thaw, 0}};

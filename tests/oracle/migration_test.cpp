@@ -179,7 +179,7 @@ TEST(Migration, WhatDoesNotFollowItSaysNothing) {
     const bool judged =
         std::any_of(verdict->findings.begin(), verdict->findings.end(),
                     [&](const Finding& finding) { return finding.invariant == invariant.name; });
-    EXPECT_TRUE(invariant.follows_workers() || !judged) << invariant.name;
+    EXPECT_TRUE((invariant.follows & Invariant::kWorkers) != 0 || !judged) << invariant.name;
   }
   EXPECT_EQ(verdict->status(), Status::Violated);
 }
