@@ -12,7 +12,9 @@ namespace treeline {
 namespace {
 
 /// Next to nothing between them, so that what each lets through adds up; or time for what went wrong to show.
-int64_t draw_pause_us(bool is_quick) { return 1'000 * (is_quick ? *uniform(2, 10) : *uniform(30, 80)); }
+int64_t draw_pause_us(bool is_quick) {
+  return 1'000 * (is_quick ? *uniform<int64_t>(2, 10) : *uniform<int64_t>(30, 80));
+}
 
 /// Any of the CPUs goes if it is there, and comes back if it is not; one is always left.
 void draw_hotplug(Scenario& scenario, int64_t at_us, const MachineFacts& machine) {

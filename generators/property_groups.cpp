@@ -11,7 +11,7 @@ namespace treeline {
 
 namespace {
 
-int64_t draw_pause_us() { return 1'000 * *uniform(15, 60); }
+int64_t draw_pause_us() { return 1'000 * *uniform<int64_t>(15, 60); }
 
 Workload draw_work(const Constraints& constraints) {
   switch (*uniform(0, 5)) {
