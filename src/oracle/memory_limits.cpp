@@ -62,13 +62,40 @@ double would_keep_bytes(const Scenario& scenario, const Observation& observation
       });
 }
 
+/// Whether a worker that was OOM-killed had not given all back when a reading began: it is not reaped, and
+/// has no memory of its own any more (exit_mm), or that is not known.
+bool is_on_its_way_out(const WorkerObservation& worker, const Sample& reading) {
+  if (worker.end != WorkerEnd::OomKilled || worker.ended_ns <= reading.at_ns - reading.took_ns) return false;
+  const auto own = std::find_if(worker.series.begin(), worker.series.end(),
+                                [&](const WorkerSample& sample) { return sample.at_ns >= reading.at_ns; });
+  return own == worker.series.end() || own->rss_bytes == 0;
+}
+
+/// The most that any reading within the segment showed while nobody in the node was on the way out.
+std::optional<int64_t> most_without_victims(const Segment& segment, const Observation& observation,
+                                            NodeId node, const std::vector<size_t>& workers) {
+  const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+  std::optional<int64_t> most;
+  const auto take = [&](const Sample& reading) {
+    const bool is_fit = std::none_of(workers.begin(), workers.end(), [&](size_t i) {
+      return is_on_its_way_out(observation.workers[i], reading);
+    });
+    const auto value = get(reading.counters, Counter::MemoryCurrent);
+    if (is_fit && value) most = std::max(most.value_or(*value), *value);
+  };
+  const size_t end = std::min(segment.end_sample, seen.series.size());
+  for (size_t i = segment.first_sample; i < end; ++i) take(seen.series[i]);
+  if (segment.is_last) take({observation.final_at_ns, seen.after, 0});
+  return most;
+}
+
 /// The most that was read in a stretch whose limits did not change. memory.peak spans them all.
 void judge_max_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
                   std::vector<Finding>& findings) {
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = memory_limit_bytes(segment.scenario.tree, observation, node);
-    const auto most = most_in(segment, observation.nodes[static_cast<size_t>(node)], Counter::MemoryCurrent);
     const std::vector<size_t> workers = workers_in(scenario, node);
+    const auto most = most_without_victims(segment, observation, node, workers);
     if (!limit || !most || workers.empty()) continue;
     // A write that lowers the limit kills before the segment begins: whom it killed would still be there.
     const auto lives = [&](size_t i) { return observation.workers[i].ended_ns > segment.change_ns; };

@@ -15,7 +15,9 @@ namespace treeline {
 /// Where memory.max is changed while work runs, each stretch with its limits is judged by the readings in it.
 /// On v2 a write below what is used reclaims, and then kills, until that fits (memory_max_write); on v1 it is
 /// refused with EBUSY and changes nothing (mem_cgroup_resize_max). Whom the write killed would still be there
-/// without it.
+/// without it. It gives up when nobody is left to be chosen, which its last victim is not from the moment at
+/// which its pages are unmapped (exit_mmap sets MMF_OOM_SKIP), but they are uncharged later (tlb_finish_mmu):
+/// readings while a victim is on its way out do not count.
 std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation);
 
 /// An OOM kill happens iff the demand exceeds the limit. Demand that cannot be reclaimed (anonymous and

@@ -86,6 +86,22 @@ TEST(LimitChange, WhoWasKilledBeforeShowsNothing) {
   EXPECT_EQ(world.status("memory.max"), Status::Inconclusive);
 }
 
+TEST(LimitChange, AVictimThatIsOnItsWayOutMayStillBeCharged) {
+  World world = lowered(5 * kMiB);
+  WorkerObservation& victim = world.seen.workers[0];
+  victim.end = WorkerEnd::OomKilled;
+  for (const int64_t at_ms : {kChangeMs - 1, kChangeMs + 3, kWindowMs}) {
+    victim.series.push_back({at_ms * kMs + 1, 0, 0, 8 * kMiB});
+  }
+  EXPECT_EQ(world.status("memory.max"), Status::Violated) << "it has its memory, so it was not killed yet";
+  for (const size_t i : {1, 2}) victim.series[i].rss_bytes = 0;
+  victim.ended_ns = world.seen.final_at_ns + 1;
+  EXPECT_EQ(world.status("memory.max"), Status::NotApplicable) << world.explain("memory.max");
+  victim.ended_ns = (kChangeMs + 1) * kMs;
+  victim.series.resize(1);
+  EXPECT_EQ(world.status("memory.max"), Status::Violated) << "it has gone";
+}
+
 TEST(LimitChange, AKillIsDueWhereALoweredLimitIsExceeded) {
   World world = lowered(kMiB);
   EXPECT_EQ(world.status("memory.oom"), Status::Violated) << "it wants 8 MiB and lives";
