@@ -123,17 +123,22 @@ Scenario one_node(Limits limits, Workload workload) {
   return scenario;
 }
 
-void measure_rate(LabMachine& lab, int count) {
+/// Drawn before they are run: RapidCheck does not draw in several threads at once.
+std::vector<Scenario> draw_all(LabMachine& lab, size_t count, bool (*is_wanted)(const Scenario&)) {
   std::vector<const Property*> testable;
   for (const Property& property : properties()) {
     if (!why_untestable(property, lab.facts())) testable.push_back(&property);
   }
-  if (testable.empty()) return;
-  std::vector<Scenario> scenarios;  // drawn here: RapidCheck does not draw in several threads at once
-  for (int i = 0; i < count; ++i) {
-    const Property& property = *testable[static_cast<size_t>(i) % testable.size()];
-    scenarios.push_back(draw_scenario(property, constraints_for(lab.facts()), 1, static_cast<uint64_t>(i)));
+  std::vector<Scenario> scenarios;
+  for (uint64_t i = 0; !testable.empty() && scenarios.size() < count; ++i) {
+    Scenario drawn = draw_scenario(*testable[i % testable.size()], constraints_for(lab.facts()), 1, i);
+    if (is_wanted(drawn)) scenarios.push_back(std::move(drawn));
   }
+  return scenarios;
+}
+
+/// Scenarios a minute, as many side by side as there are CPUs.
+double rate_of(LabMachine& lab, const std::vector<Scenario>& scenarios) {
   std::atomic<size_t> next{0};
   const auto work = [&] {
     for (size_t i = 0; (i = next++) < scenarios.size();) {
@@ -146,8 +151,20 @@ void measure_rate(LabMachine& lab, int count) {
   std::vector<std::future<void>> workers;
   for (unsigned i = 0; i < threads; ++i) workers.push_back(std::async(std::launch::async, work));
   for (auto& worker : workers) worker.get();
-  fmt::print("{} scenarios of {} properties, {} at a time: {:.0f} a minute\n", count, testable.size(),
-             threads, count * 60 / seconds_since(began));
+  return static_cast<double>(scenarios.size()) * 60 / seconds_since(began);
+}
+
+/// Of scenarios in which something changes or moves, and of the same without their actions, in turns.
+void measure_actions(LabMachine& lab, size_t count) {
+  const auto moves = [](const Scenario& scenario) { return !scenario.actions.empty(); };
+  const std::vector<Scenario> with = draw_all(lab, count, moves);
+  std::vector<Scenario> without = with;
+  for (Scenario& scenario : without) scenario.actions.clear();
+  std::vector<double> ratios;
+  for (int i = 0; i < 3; ++i) ratios.push_back(rate_of(lab, with) / rate_of(lab, without));
+  std::sort(ratios.begin(), ratios.end());
+  fmt::print("{} scenarios with actions: {:.2f} ({:.2f}-{:.2f}) of the rate of the same without\n", count,
+             ratios[1], ratios[0], ratios[2]);
 }
 
 }  // namespace
@@ -172,6 +189,8 @@ int main(int argc, char** argv) {
         **lab, "memory: 16 MiB against a limit of 4 MiB",
         one_node({{Knob::MemoryMax, Amount{4 << 20}}}, MemoryHog{MemoryKind::Anonymous, 16 << 20}));
   }
-  measure_rate(**lab, 90);
+  const auto any = [](const Scenario&) { return true; };
+  fmt::print("scenarios of all properties: {:.0f} a minute\n", rate_of(**lab, draw_all(**lab, 90, any)));
+  measure_actions(**lab, 60);
   return exit_code::kHeld;
 }
