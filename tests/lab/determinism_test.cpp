@@ -50,9 +50,15 @@ TEST_P(LabDeterminism, GivesTheSameBytesInEveryClone) {
     ++ran;
     const auto first = machine_->run(scenario);
     ASSERT_TRUE(first) << to_string(first.error());
-    auto other = std::async(std::launch::async, [&] { return observe(scenario); });
-    const bool same_alone = observe(scenario) == to_json(*first);
-    const bool same = other.get() == to_json(*first) && same_alone;
+    auto beside = std::async(std::launch::async, [&] { return observe(scenario); });
+    std::vector<std::string> others{observe(scenario)};
+    others.push_back(beside.get());
+    bool same = true;
+    for (const std::string& other : others) {
+      same = same && other == to_json(*first);
+      // What is no observation says what went wrong.
+      EXPECT_EQ(other.substr(0, 1), "{") << property(i).name << " #" << i << ": " << other;
+    }
     EXPECT_TRUE(same) << property(i).name << " #" << i << ": " << to_json(scenario);
     equal += same ? 1 : 0;
   }
