@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "model/latency.h"
+
 namespace treeline {
 
 /// Longest text of a worker's first failed operation.
@@ -25,6 +27,8 @@ struct alignas(64) WorkerReport {
   char first_error[kMaxOperation]{};
   std::atomic<uint64_t> cpus_seen[kMaxSeenCpus / 64]{};
   std::atomic<int64_t> fastest_op_ns{0};
+  std::atomic<int64_t> latest_wakeup_ns{0};
+  std::atomic<uint32_t> wakeups[kLatencyBuckets]{};  ///< By latency_bucket of their lateness.
 };
 
 /// What all workers read. Three phases, each a futex word that goes from 0 to 1.
