@@ -42,8 +42,9 @@ std::vector<std::optional<double>> columns_of(const std::vector<Reading>& readin
   for (const Reading& reading : readings) {
     const double part =
         static_cast<double>(reading.at_ns) / static_cast<double>(std::max<int64_t>(window_ns, 1));
-    const auto place = static_cast<size_t>(std::clamp(part, 0.0, 1.0) * static_cast<double>(columns.size()));
-    auto& column = columns[std::min(place, columns.size() - 1)];
+    // A reading belongs to the time before it.
+    const double place = std::ceil(std::clamp(part, 0.0, 1.0) * static_cast<double>(columns.size())) - 1;
+    auto& column = columns[static_cast<size_t>(std::max(place, 0.0))];
     column = std::max(column.value_or(reading.value), reading.value);
   }
   return columns;

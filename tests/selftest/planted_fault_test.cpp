@@ -62,9 +62,11 @@ class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
 
   /// The property can be tested, but what the fault spoils is not there; "" if it is.
   std::string why_unseen(const MachineFacts& facts) const {
-    if (fault().invariant != "cpu.pressure") return "";
-    if (facts.controllers.at(Controller::Cpu) == CgroupVersion::V1) return "only cgroup v2 has cpu.pressure";
-    const bool needs_one_cpu = fault().fault == PlantedFault::CpuPressureMissing;
+    if (!fault().invariant.ends_with(".pressure")) return "";
+    if (facts.controllers.at(Controller::Cpu) == CgroupVersion::V1) return "only cgroup v2 has pressure";
+    const bool needs_one_cpu = fault().fault == PlantedFault::CpuPressureMissing ||
+                               fault().fault == PlantedFault::MemoryPressureMissing ||
+                               fault().fault == PlantedFault::IoPressureMissing;
     return needs_one_cpu && facts.cpus.size() > 1 ? "over several CPUs pressure is an average" : "";
   }
 
