@@ -1,10 +1,8 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cli/commands.h"
+#include "cli/measurements.h"
 #include "model/json.h"
-#include "model/units.h"
 #include "oracle/oracle.h"
 #include "search/search.h"
 
@@ -18,32 +16,6 @@ std::string findings_text(const Verdict& verdict, const Tree& tree) {
   for (const Finding& finding : verdict.findings) {
     text += fmt::format("  {:<12} {:<24} {:<12} {}\n", status_name(finding.status), finding.invariant,
                         tree.path(finding.node), finding.sentence);
-  }
-  return text;
-}
-
-/// What was measured, a line a node and a line a worker.
-std::string observation_text(const Scenario& scenario, const Observation& seen) {
-  std::string text = fmt::format("measured on Linux {}, cgroup {}, {} CPUs, HZ {}, in {:.1f} ms\n",
-                                 seen.machine.kernel_release, seen.machine.mode, seen.machine.cpus.size(),
-                                 seen.machine.hz, static_cast<double>(seen.window_ns) / 1e6);
-  for (NodeId node = 0; node < scenario.tree.size() && node < static_cast<NodeId>(seen.nodes.size());
-       ++node) {
-    const NodeObservation& observed = seen.nodes[static_cast<size_t>(node)];
-    const auto after = [&](Counter counter) { return get(observed.after, counter).value_or(0); };
-    text += fmt::format(
-        "  {:<16} cpu {:.1f} ms, throttled {}; memory peak {:.2f} MiB, OOM kills {}; tasks {}; {} samples\n",
-        scenario.tree.path(node), static_cast<double>(after(Counter::CpuUsageNs)) / 1e6,
-        after(Counter::CpuThrottled), static_cast<double>(after(Counter::MemoryPeak)) / (1 << 20),
-        after(Counter::MemoryOomKills), after(Counter::PidsCurrent), observed.series.size());
-  }
-  for (size_t i = 0; i < seen.workers.size() && i < scenario.workers.size(); ++i) {
-    const WorkerObservation& worker = seen.workers[i];
-    text += fmt::format(
-        "  worker {:<2} in {:<12} {}: cpu {:.1f} ms, touched {}, moved {}, forks {} ({} refused)\n", i,
-        scenario.tree.path(scenario.workers[i].node), end_name(worker.end),
-        static_cast<double>(worker.user_ns + worker.system_ns) / 1e6, format_bytes(worker.bytes_touched),
-        format_bytes(worker.bytes_moved), worker.forks_ok, worker.forks_refused);
   }
   return text;
 }

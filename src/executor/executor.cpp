@@ -755,10 +755,25 @@ class Run {
           processes_[i].observe(start_ns_, static_cast<int>(scenario_.actions.size()), oom_killed);
       observation_.workers[i].series = std::move(series);
     }
+    sum_up_latencies();
     fault_.report(observation_.health);
     if (Result<void> destroyed = groups_->destroy(); !destroyed) return destroyed;
     observation_.overhead_ns = monotonic_ns() - began_ns_ - observation_.window_ns;
     return {};
+  }
+
+  void sum_up_latencies() {
+    for (NodeId node = 0; node < scenario_.tree.size(); ++node) {
+      LatencyHistogram wakeups;
+      LatencyHistogram run_delays;
+      for (size_t i = 0; i < processes_.size(); ++i) {
+        if (!scenario_.tree.is_in_subtree(scenario_.workers[i].node, node)) continue;
+        wakeups.add(processes_[i].wakeup_latency());
+        run_delays.add(processes_[i].run_delay());
+      }
+      observation_.nodes[static_cast<size_t>(node)].wakeup_latency = wakeups.summary();
+      observation_.nodes[static_cast<size_t>(node)].run_delay = run_delays.summary();
+    }
   }
 
   const Hierarchies& hierarchies_;

@@ -246,6 +246,33 @@ void FaultPlayer::cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) co
   }
 }
 
+void FaultPlayer::spoil_pressure(std::vector<Counters>& nodes) const {
+  using F = PlantedFault;
+  const struct {
+    F missing, of_parent;
+    std::vector<Counter> counters;
+  } kinds[] = {
+      {F::CpuPressureMissing, F::CpuPressureOfParent, {Counter::CpuSomePressureNs}},
+      {F::MemoryPressureMissing,
+       F::MemoryPressureOfParent,
+       {Counter::MemorySomePressureNs, Counter::MemoryFullPressureNs}},
+      {F::IoPressureMissing, F::IoPressureOfParent, {Counter::IoSomePressureNs, Counter::IoFullPressureNs}}};
+  for (const auto& kind : kinds) {
+    if (!is(kind.missing) && !is(kind.of_parent)) continue;
+    for (NodeId id = 0; id < scenario_.tree.size(); ++id) {
+      const NodeId parent = scenario_.tree[id].parent;
+      for (const Counter counter : kind.counters) {
+        Counters& own = nodes[static_cast<size_t>(id)];
+        if (!own.contains(counter)) continue;
+        if (is(kind.missing)) own[counter] = 0;
+        if (is(kind.of_parent) && parent != kNoParent) {
+          own[counter] = get(nodes[static_cast<size_t>(parent)], counter).value_or(own[counter]);
+        }
+      }
+    }
+  }
+}
+
 void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t elapsed_ns) const {
   if (!fault_ || moment == Moment::Before) return;
   if (is(PlantedFault::CpuUsageUnderReported)) cap_usage(nodes, elapsed_ns);
@@ -254,12 +281,10 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
   if (is(PlantedFault::CpuUsageLeaks)) leak(nodes, Counter::CpuUsageNs);
   if (is(PlantedFault::MemoryUsageLeaks)) leak(nodes, Counter::MemoryCurrent);
   if (is(PlantedFault::PidsUsageLeaks)) leak(nodes, Counter::PidsCurrent);
+  spoil_pressure(nodes);
   for (NodeId id = 0; id < scenario_.tree.size(); ++id) {
     auto& own = nodes[static_cast<size_t>(id)];
     if (is(PlantedFault::CpuUsageHalved) && own.contains(Counter::CpuUsageNs)) own[Counter::CpuUsageNs] /= 2;
-    if (is(PlantedFault::CpuPressureMissing) && own.contains(Counter::CpuSomePressureNs)) {
-      own[Counter::CpuSomePressureNs] = 0;
-    }
     if (is(PlantedFault::MemoryLowUncounted)) own[Counter::MemoryLowEvents] = 0;
     if (is(PlantedFault::MemoryUnderReported)) {
       for (const Counter counter : {Counter::MemoryCurrent, Counter::MemoryPeak, Counter::MemoryAnon,
@@ -272,10 +297,6 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
           std::max(own[Counter::MemoryCurrent], std::min(own[Counter::MemoryPeak], kStayingBytes));
     }
     const NodeId parent = scenario_.tree[id].parent;
-    if (is(PlantedFault::CpuPressureOfParent) && parent != kNoParent) {
-      const auto above = get(nodes[static_cast<size_t>(parent)], Counter::CpuSomePressureNs);
-      if (above) own[Counter::CpuSomePressureNs] = *above;
-    }
     if (is(PlantedFault::MemoryOomMisattributed) && parent != kNoParent) {
       // Parents come first, so that a kill moves up by one level only.
       nodes[static_cast<size_t>(parent)][Counter::MemoryOomKills] += own[Counter::MemoryOomKills];

@@ -52,6 +52,7 @@ class FaultPlayer {
   void shift_charges(std::vector<Counters>& nodes) const;
   void leak(std::vector<Counters>& nodes, Counter counter) const;
   void cap_usage(std::vector<Counters>& nodes, int64_t elapsed_ns) const;
+  void spoil_pressure(std::vector<Counters>& nodes) const;
 
   std::optional<PlantedFault> fault_;
   const Scenario& scenario_;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "model/latency.h"
 #include "model/scenario.h"
 
 namespace treeline {
@@ -32,6 +33,8 @@ struct alignas(64) WorkerReport {
   CpuBits cpus_seen{};
   CpuBits cpus_by_stretch[kMaxStretches]{};
   std::atomic<int64_t> fastest_op_ns{0};
+  std::atomic<int64_t> latest_wakeup_ns{0};
+  std::atomic<uint32_t> wakeups[kLatencyBuckets]{};  ///< By latency_bucket of their lateness.
 };
 
 /// What all workers read. Three phases, each a futex word that goes from 0 to 1.

@@ -99,9 +99,18 @@ void note_cpu(const WorkerContext& context) {
   set_bit(context.report.cpus_by_stretch[epoch / 2], cpu);
 }
 
-void sleep_until(int64_t until_ns) {
+bool sleep_until(int64_t until_ns) {
   const timespec until{until_ns / 1'000'000'000, until_ns % 1'000'000'000};
-  ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+  return ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == 0;
+}
+
+void sleep_and_note(int64_t until_ns, WorkerReport& report) {
+  if (!sleep_until(until_ns)) return;
+  const int64_t late_ns = monotonic_ns() - until_ns;
+  report.wakeups[latency_bucket(late_ns)].fetch_add(1, std::memory_order_relaxed);
+  int64_t latest_ns = report.latest_wakeup_ns.load(std::memory_order_relaxed);
+  while (late_ns > latest_ns && !report.latest_wakeup_ns.compare_exchange_weak(latest_ns, late_ns)) {
+  }
 }
 
 void die_with(pid_t parent) {

@@ -32,8 +32,10 @@ void report_failure(WorkerReport& report, const char* operation, int errnum);
 void report_settled(WorkerReport& report);
 /// Records on which CPU the calling thread is.
 void note_cpu(const WorkerContext& context);
-/// Sleeps until the instant or the stop signal.
-void sleep_until(int64_t until_ns);
+/// Sleeps until the instant or the stop signal; false if it was the signal.
+bool sleep_until(int64_t until_ns);
+/// The same of a worker, which notes how late it woke up.
+void sleep_and_note(int64_t until_ns, WorkerReport& report);
 /// Dies when the parent dies; _exit at once if it is dead already.
 void die_with(pid_t parent);
 

@@ -1,15 +1,17 @@
 #include "executor/worker_process.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 
-#include "cgroup/fd.h"
 #include "executor/futex.h"
 #include "executor/worker.h"
 
@@ -39,11 +41,26 @@ std::string read_status(pid_t pid) { return read_file(fmt::format("/proc/{}/stat
 /// Resident memory that is charged to whoever touched it, as far as the process can tell.
 int64_t charged_rss_bytes(const std::string& status) { return status_number(status, "RssAnon") * 1024; }
 
-/// The second number of /proc/PID/schedstat; -1 if there is none.
-int64_t run_delay_ns(pid_t pid) {
-  const std::string schedstat = read_file(fmt::format("/proc/{}/schedstat", pid)).value_or("");
-  const size_t second = schedstat.find(' ');
-  return second == std::string::npos ? -1 : std::strtoll(schedstat.c_str() + second, nullptr, 10);
+Fd open_of(pid_t pid, const char* file) {
+  return Fd(::open(fmt::format("/proc/{}/{}", pid, file).c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+/// The numbers of a file that holds some, in one line; none that are missing.
+template <size_t N>
+std::array<std::optional<int64_t>, N> read_numbers(const Fd& fd) {
+  char text[256];
+  const ssize_t got = fd ? ::pread(fd.get(), text, sizeof text - 1, 0) : -1;
+  text[std::max<ssize_t>(got, 0)] = '\0';
+  std::array<std::optional<int64_t>, N> numbers;
+  char* at = text;
+  for (std::optional<int64_t>& number : numbers) {
+    char* end = at;
+    const int64_t value = std::strtoll(at, &end, 10);
+    if (end == at) break;
+    number = value;
+    at = end;
+  }
+  return numbers;
 }
 
 IdSet ids_of(const CpuBits& bits) {
@@ -82,7 +99,10 @@ void WorkerProcess::note_attached() {
   has_clock_ = ::clock_getcpuclockid(pid_, &clock_) == 0;
   held_.attached_cpu_ns = cpu_clock_ns();
   attached_rss_ = charged_rss_bytes(read_status(pid_));
-  held_.attached_run_delay_ns = run_delay_ns(pid_);
+  statm_ = open_of(pid_, "statm");
+  schedstat_ = open_of(pid_, "schedstat");
+  last_turns_ = read_schedstat();
+  held_.attached_run_delay_ns = last_turns_.run_delay_ns;
   futex_set_and_wake(report_.attached);
 }
 
@@ -116,15 +136,13 @@ int64_t WorkerProcess::cpu_clock_ns() const {
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-WorkerSample WorkerProcess::sample(int64_t start_ns) const {
+WorkerSample WorkerProcess::sample(int64_t start_ns) {
   WorkerSample sample;
   sample.progress = report_.progress.load();
   sample.cpu_ns = reaped_ ? ns_of(usage_.ru_utime) + ns_of(usage_.ru_stime) : cpu_clock_ns();
-  const std::string statm = read_file(fmt::format("/proc/{}/statm", pid_)).value_or("");
-  const size_t second = statm.find(' ');
-  if (second != std::string::npos) {
-    sample.rss_bytes = std::strtoll(statm.c_str() + second, nullptr, 10) * ::sysconf(_SC_PAGESIZE);
-  }
+  const auto [size_pages, resident_pages] = read_numbers<2>(statm_);
+  sample.rss_bytes = resident_pages.value_or(0) * ::sysconf(_SC_PAGESIZE);
+  note_run_delay(read_schedstat());
   sample.at_ns = monotonic_ns() - start_ns;
   return sample;
 }
@@ -142,7 +160,30 @@ void WorkerProcess::read_held_state() {
   const std::string status = read_status(pid_);
   held_.held_rss_bytes = std::max<int64_t>(charged_rss_bytes(status) - attached_rss_, 0);
   held_.cpus_allowed = status_value(status, "Cpus_allowed_list");
-  held_.run_delay_ns = run_delay_ns(pid_);
+  const Schedstat turns = read_schedstat();
+  note_run_delay(turns);
+  held_.run_delay_ns = turns.run_delay_ns;
+}
+
+WorkerProcess::Schedstat WorkerProcess::read_schedstat() const {
+  const auto [ran_ns, delay_ns, turns] = read_numbers<3>(schedstat_);
+  return turns ? Schedstat{*delay_ns, *turns} : Schedstat{};
+}
+
+void WorkerProcess::note_run_delay(const Schedstat& now) {
+  const Schedstat before = std::exchange(last_turns_, now);
+  const int64_t turns = now.turns - before.turns;
+  if (before.turns < 0 || turns <= 0) return;
+  run_delays_.add((now.run_delay_ns - before.run_delay_ns) / turns, turns);
+}
+
+LatencyHistogram WorkerProcess::wakeup_latency() const {
+  LatencyHistogram histogram;
+  for (int bucket = 0; bucket < kLatencyBuckets; ++bucket) {
+    histogram.add_bucket(bucket, report_.wakeups[bucket].load());
+  }
+  histogram.add_max(report_.latest_wakeup_ns.load());
+  return histogram;
 }
 
 WorkerObservation WorkerProcess::observe(int64_t start_ns, int actions,
@@ -161,6 +202,8 @@ WorkerObservation WorkerProcess::observe(int64_t start_ns, int actions,
   worker.system_ns = ns_of(usage_.ru_stime);
   worker.bytes_touched = report_.bytes_touched.load();
   worker.fastest_op_ns = report_.fastest_op_ns.load();
+  worker.wakeup_latency = wakeup_latency().summary();
+  worker.run_delay = run_delays_.summary();
   worker.forks_ok = report_.forks_ok.load();
   worker.forks_refused = report_.forks_refused.load();
   worker.max_rss_bytes = usage_.ru_maxrss * 1024;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "cgroup/fd.h"
 #include "executor/shared_page.h"
 #include "model/observation.h"
 #include "model/workload.h"
@@ -35,15 +36,26 @@ class WorkerProcess {
   void kill_by_order();
   void refuse(int errnum, const char* operation);
 
-  WorkerSample sample(int64_t start_ns) const;
+  /// A reading in the window.
+  WorkerSample sample(int64_t start_ns);
   /// Readings that need the living process, at the moment of NodeObservation::after.
   void read_held_state();
   /// Everything, after it was reaped. `actions` is how many the scenario has; `oom_killed` says whether
   /// the kernel claims an OOM kill for this pid.
   WorkerObservation observe(int64_t start_ns, int actions,
                             const std::function<bool(pid_t)>& oom_killed) const;
+  LatencyHistogram wakeup_latency() const;
+  const LatencyHistogram& run_delay() const { return run_delays_; }
 
  private:
+  /// /proc/PID/schedstat; -1 each where this kernel does not offer it.
+  struct Schedstat {
+    int64_t run_delay_ns = -1;
+    int64_t turns = -1;
+  };
+  Schedstat read_schedstat() const;
+  /// Counts the turns since the last reading, each with their mean delay.
+  void note_run_delay(const Schedstat& now);
   int64_t cpu_clock_ns() const;
 
   const Workload& workload_;
@@ -57,6 +69,10 @@ class WorkerProcess {
   struct rusage usage_ {};
   int64_t ended_ns_ = 0;
   int64_t attached_rss_ = 0;
+  Fd statm_;  ///< Of /proc/PID, opened once: they are read in each sample.
+  Fd schedstat_;
+  Schedstat last_turns_;
+  LatencyHistogram run_delays_;
   WorkerObservation held_;
 };
 

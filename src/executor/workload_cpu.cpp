@@ -54,7 +54,7 @@ void burn(int duty_percent, int64_t cycle_us, const WorkerContext& context) {
     // The next boundary that is still to come: cycles that were missed are not made up for, so that no cycle
     // holds more than one budget.
     const int64_t cycles = (monotonic_ns() - first_ns) / cycle_ns + 1;
-    sleep_until(first_ns + cycles * cycle_ns);
+    sleep_and_note(first_ns + cycles * cycle_ns, context.report);
     spent_to_ns = thread_cpu_ns() + budget_ns;
   }
 }

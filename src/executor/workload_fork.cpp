@@ -39,7 +39,7 @@ void fork_children(int forks, int64_t pause_us, const WorkerContext& context) {
       report_failure(context.report, "fork", errno);
     }
     context.report.progress.fetch_add(1);
-    if (pause_us > 0) sleep_until(monotonic_ns() + pause_us * 1'000);
+    if (pause_us > 0) sleep_and_note(monotonic_ns() + pause_us * 1'000, context.report);
   }
 }
 

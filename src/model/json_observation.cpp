@@ -128,6 +128,14 @@ void fields(Archive& archive, Readback& readback) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Latency& latency) {
+  archive.field("count", latency.count);
+  archive.field("p50_ns", latency.p50_ns);
+  archive.field("p99_ns", latency.p99_ns);
+  archive.field("max_ns", latency.max_ns);
+}
+
+template <typename Archive>
 void fields(Archive& archive, NodeObservation& node) {
   archive.field("readbacks", node.readbacks);
   archive_counters(archive, "before", node.before);
@@ -135,6 +143,8 @@ void fields(Archive& archive, NodeObservation& node) {
   archive_counters(archive, "drained", node.drained);
   archive.field("series", node.series);
   archive.with_default("child_errno", node.child_errno);
+  archive.with_default("wakeup_latency", node.wakeup_latency);
+  archive.with_default("run_delay", node.run_delay);
 }
 
 template <typename Archive>
@@ -179,6 +189,8 @@ void fields(Archive& archive, WorkerObservation& worker) {
   archive.field("involuntary_switches", worker.involuntary_switches);
   archive.field("run_delay_ns", worker.run_delay_ns);
   archive.with_default("attached_run_delay_ns", worker.attached_run_delay_ns);
+  archive.with_default("wakeup_latency", worker.wakeup_latency);
+  archive.with_default("run_delay", worker.run_delay);
   archive.field("cpus_seen", worker.cpus_seen);
   archive.with_default("cpus_by_stretch", worker.cpus_by_stretch);
   archive.field("cpus_allowed", worker.cpus_allowed);

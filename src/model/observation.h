@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/counter.h"
+#include "model/latency.h"
 #include "model/machine_facts.h"
 #include "model/scenario.h"
 
@@ -38,6 +39,9 @@ struct NodeObservation {
   /// What making one more group below the node was answered, after all workers had gone; tried where some
   /// group carries cgroup.max.depth or cgroup.max.descendants.
   int child_errno = kNotTried;
+  /// Of all workers that were first placed in its subtree together: see WorkerObservation.
+  Latency wakeup_latency;
+  Latency run_delay;
   static constexpr int kNotTried = -1;
   bool operator==(const NodeObservation&) const = default;
 };
@@ -98,6 +102,15 @@ struct WorkerObservation {
   int64_t run_delay_ns = -1;  ///< /proc/PID/schedstat; -1: this kernel does not offer it.
   /// The same when it was attached, blocked; -1: not known.
   int64_t attached_run_delay_ns = -1;
+  /// How much later than asked for each timed sleep ended (clock_nanosleep of a CPU hog below 100% duty, and
+  /// of a fork storm with pauses), by the worker's own clock: timer slack (50 us, kernel/fork.c: init_task's
+  /// timer_slack_ns), interrupt, wait for the CPU, and what was frozen or throttled of it.
+  Latency wakeup_latency;
+  /// How long it waited for the CPU each time that it got it, throttled time included: between two samples,
+  /// the growth of run_delay over that of the number of turns (/proc/PID/schedstat; kernel/sched/stats.h,
+  /// sched_info_arrive), each turn counted with that mean. A long wait among short ones in one interval is
+  /// thus spread over them, so that max_ns may be too small. Of the first thread only.
+  Latency run_delay;
   IdSet cpus_seen;  ///< CPUs on which its threads found themselves, sampled in its loop.
   /// The same before the first action, between each and the next, and after the last. What was seen while an
   /// action was carried out is in none. Empty without actions.

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 55> kTable{{
+constexpr std::array<PlantedFaultInfo, 59> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -345,6 +345,31 @@ constexpr std::array<PlantedFaultInfo, 55> kTable{{
      "memory_protection",
      "memory.protection",
      {2, 0, 1, 2, 0}},
+    // A limit makes one hog stall. What a group stalls is seen in a child that has no task, too.
+    {F::MemoryPressureMissing,
+     "memory-pressure-missing",
+     "memory.pressure stays at nothing",
+     "memory_high",
+     "memory.pressure",
+     {1, 0, 1, 1, 0}},
+    {F::MemoryPressureOfParent,
+     "memory-pressure-of-parent",
+     "a child's memory.pressure reads as its parent's",
+     "memory_high",
+     "memory.pressure",
+     {2, 0, 1, 1, 0}},
+    {F::IoPressureMissing,
+     "io-pressure-missing",
+     "io.pressure stays at nothing",
+     "io",
+     "io.pressure",
+     {1, 0, 1, 1, 0}},
+    {F::IoPressureOfParent,
+     "io-pressure-of-parent",
+     "a child's io.pressure reads as its parent's",
+     "io",
+     "io.pressure",
+     {2, 0, 1, 1, 0}},
 }};
 
 }  // namespace

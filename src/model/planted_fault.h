@@ -67,6 +67,10 @@ enum class PlantedFault : uint8_t {
   MemoryProtectionDeepUnset,   ///< The same of a node at depth ≥ 2 whose parent has one, too.
   MemoryProtectionHalved,      ///< The memory.low and memory.min enforced are half of the ones written.
   MemoryLowUncounted,          ///< Breaches of memory.low are not counted.
+  MemoryPressureMissing,       ///< memory.pressure stays at nothing.
+  MemoryPressureOfParent,      ///< A child's memory.pressure reads as its parent's.
+  IoPressureMissing,           ///< io.pressure stays at nothing.
+  IoPressureOfParent,          ///< A child's io.pressure reads as its parent's.
 };
 
 struct PlantedFaultInfo {

@@ -41,15 +41,6 @@ struct Course {
   }
 };
 
-/// When the last change that the kernel took was over; 0 if there was none.
-int64_t last_change_ns(const Scenario& scenario, const Observation& observation) {
-  int64_t last_ns = 0;
-  for (size_t i = 0; i < scenario.actions.size(); ++i) {
-    if (was_changed(observation, i)) last_ns = std::max(last_ns, observation.actions[i].completed_ns);
-  }
-  return last_ns;
-}
-
 int threads_at(const Scenario& scenario, NodeId node) {
   int threads = 0;
   for (const size_t i : workers_at(scenario, node)) {

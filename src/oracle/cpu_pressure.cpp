@@ -7,19 +7,11 @@
 #include "oracle/cpu_turn.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
+#include "oracle/pressure.h"
 
 namespace treeline {
 
 namespace {
-
-/// Between rq->clock, by which run_delay is counted, and the cpu_clock() of the PSI change lies a part of
-/// schedule() or try_to_wake_up(), without interrupts: some thousand instructions. 50 us are more than that
-/// on any machine that runs Linux at 250 Hz.
-constexpr double kPickNs = 50'000;
-
-double picks_ns(const WorkerObservation& worker) {
-  return kPickNs * static_cast<double>(worker.voluntary_switches + worker.involuntary_switches + 1);
-}
 
 /// One task that never sleeps before it is stopped. What other tasks wait is not all known: a thread's is not
 /// in its process's account, and one that is preempted on its way to sleep is no more TASK_RUNNING, by which
@@ -29,15 +21,6 @@ bool has_known_delay(const Workload& workload, const WorkerObservation& worker) 
   const bool never_sleeps = std::holds_alternative<Idle>(workload) || (hog && hog->threads == 1);
   return never_sleeps && (!hog || always_wants_cpu(workload)) && worker.held_still &&
          worker.run_delay_ns >= 0 && worker.attached_run_delay_ns >= 0;
-}
-
-double longest_period_ns(const Scenario& scenario, NodeId node) {
-  double longest = 0;
-  for (const NodeId above : scenario.tree.lineage(node)) {
-    const auto limit = get<CpuBandwidth>(scenario.tree[above].limits, Knob::CpuMax);
-    if (limit) longest = std::max(longest, static_cast<double>(limit->period_us) * 1'000);
-  }
-  return longest;
 }
 
 double waited_ns(const WorkerObservation& worker) {
@@ -57,20 +40,6 @@ std::optional<double> most_waited_ns(const Scenario& scenario, const Observation
             2 * (turn_ns(scenario, observation, place) + longest_period_ns(scenario, place));
   }
   return most;
-}
-
-/// What collect_percpu_times may lose where there is one CPU: each time that the group is read, all since the
-/// last time, if the CPU was not idle for a whole jiffy of it. cpu.pressure, memory.pressure and io.pressure
-/// are read one after another, each of them collecting, and psi_avgs_work does so every two seconds.
-double lost_ns(const NodeObservation& seen, const Observation& observation) {
-  constexpr double kAveragedEveryNs = 2e9;
-  const auto tick = static_cast<double>(observation.machine.tick_ns());
-  double lost = tick * (3 + 1 + static_cast<double>(observation.final_at_ns) / kAveragedEveryNs);
-  for (const Sample& sample : seen.series) {
-    if (!sample.counters.contains(Counter::CpuSomePressureNs)) continue;
-    lost += tick + 2 * std::min(tick, static_cast<double>(sample.took_ns));
-  }
-  return lost;
 }
 
 struct LongestWait {

@@ -23,6 +23,7 @@
 #include "oracle/memory_swap.h"
 #include "oracle/migration.h"
 #include "oracle/pids.h"
+#include "oracle/stall_pressure.h"
 
 namespace treeline {
 
@@ -34,7 +35,7 @@ constexpr uint8_t kCpus = Invariant::kCpus;
 constexpr uint8_t kGroups = Invariant::kGroups;
 constexpr uint8_t kAll = kWorkers | kCpus | kGroups;
 
-constexpr std::array<Invariant, 35> kInvariants{{
+constexpr std::array<Invariant, 37> kInvariants{{
     // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
     {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
      kWorkers},
@@ -66,11 +67,15 @@ constexpr std::array<Invariant, 35> kInvariants{{
      judge_memory_conservation, kCpus},
     {"memory.rss", C::Memory, "A group's memory agrees with what its workers hold", judge_memory_rss, kCpus},
     {"memory.drained", C::Memory, "Memory is uncharged after exit", judge_memory_drained, kCpus | kGroups},
+    {"memory.pressure", C::Memory, "A group's memory pressure is the time that its tasks stalled",
+     judge_memory_pressure},
     {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max, kAll},
     {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork, kCpus},
     {"pids.conservation", C::Pids, "A group's tasks are its own and its children's", judge_pids_conservation,
      kWorkers | kCpus},
     {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
+    {"io.pressure", C::Io, "A group's I/O pressure is the time that its tasks waited for I/O",
+     judge_io_pressure},
     {"freezer.stops", C::Freezer, "Nothing moves while frozen", judge_freezer_stops},
     {"freezer.resumes", C::Freezer, "Everything moves after the thaw", judge_freezer_resumes},
     {"memory.migration", C::Memory, "Memory stays charged where it was, whoever moves",

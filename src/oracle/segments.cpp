@@ -31,6 +31,14 @@ bool was_changed(const Observation& observation, size_t action) {
   return seen.started_ns != ActionObservation::kNotTried && seen.write_errno == 0;
 }
 
+int64_t last_change_ns(const Scenario& scenario, const Observation& observation) {
+  int64_t last_ns = 0;
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    if (was_changed(observation, i)) last_ns = std::max(last_ns, observation.actions[i].completed_ns);
+  }
+  return last_ns;
+}
+
 Scenario scenario_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
   Scenario begun = scenario;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {

@@ -222,6 +222,19 @@ function usage(chart) {
   ].filter(Boolean);
 }
 
+/** Latency and fairness as measured; nothing where nothing was. */
+function measuredOf({latency = [], fairness = []}) {
+  const table = (title, names, rows) => rows.length > 0 && lazily(title, () => inScroller(title, make('table', {},
+    head(names), make('tbody', {}, rows.map(([first, ...cells]) => make('tr', {},
+      make('th', {scope: 'row'}, first), cells.map(cell => make('td', {}, cell))))))));
+  return [
+    table('Scheduling latency', ['of', 'what', 'times', 'p50 ms', 'p99 ms', 'max ms'],
+      latency.map(row => [row.who, row.what, String(row.count), ...[row.p50_ms, row.p99_ms, row.max_ms].map(number)])),
+    table('Fairness among siblings', ['children of', 'children', 'Jain’s index', 'worst lag ms', 'of'],
+      fairness.map(row => [row.group, String(row.children), number(row.jain), number(row.worst_lag_ms), row.worst])),
+  ].filter(Boolean);
+}
+
 function environmentOf(details) {
   const {health} = details;
   const taint = health && (health.taint_before === health.taint_after ? String(health.taint_after)
@@ -249,6 +262,7 @@ function detailsOf(failure, details) {
   }
   parts.push(make('div', {class: 'pair'}, trees));
   if (details.chart) parts.push(...usage(details.chart));
+  parts.push(...measuredOf(details));
   if (details.environment) parts.push(environmentOf(details));
   return parts;
 }

@@ -8,6 +8,7 @@
 
 #include "model/json.h"
 #include "model/units.h"
+#include "oracle/sibling_fairness.h"
 #include "report/failure_file.h"
 #include "report/usage_chart.h"
 #include "search/search.h"
@@ -127,6 +128,45 @@ Json chart(const UsageChart& usage) {
           {"events", std::move(events)}};
 }
 
+/// Of what was never counted there is no row.
+Json latencies(const Scenario& scenario, const Observation& seen) {
+  Json rows = Json::array();
+  const auto add = [&](const std::string& who, const char* what, const Latency& latency) {
+    if (latency.count == 0) return;
+    const auto ms = [](int64_t ns) { return rounded(static_cast<double>(ns) / 1e6); };
+    rows.push_back({{"who", who},
+                    {"what", what},
+                    {"count", latency.count},
+                    {"p50_ms", ms(latency.p50_ns)},
+                    {"p99_ms", ms(latency.p99_ns)},
+                    {"max_ms", ms(latency.max_ns)}});
+  };
+  const auto add_both = [&](const std::string& who, const auto& observed) {
+    add(who, "wake-up", observed.wakeup_latency);
+    add(who, "run delay", observed.run_delay);
+  };
+  for (size_t i = 0; i < seen.nodes.size(); ++i) {
+    add_both(scenario.tree.path(static_cast<NodeId>(i)), seen.nodes[i]);
+  }
+  for (size_t i = 0; i < seen.workers.size(); ++i) {
+    add_both(fmt::format("worker {} in {}", i, scenario.tree.path(scenario.workers[i].node)),
+             seen.workers[i]);
+  }
+  return rows;
+}
+
+Json fairness(const Scenario& scenario, const Observation& seen) {
+  Json rows = Json::array();
+  for (const SiblingFairness& group : sibling_fairness(scenario, seen)) {
+    rows.push_back({{"group", scenario.tree.path(group.parent)},
+                    {"children", group.shares.size()},
+                    {"jain", rounded(group.jain)},
+                    {"worst_lag_ms", rounded(group.worst_lag_ns / 1e6)},
+                    {"worst", scenario.tree.path(group.worst)}});
+  }
+  return rows;
+}
+
 Json health(const KernelHealth& seen) {
   Json log = Json::array();
   for (const std::string& line : seen.log) {
@@ -165,6 +205,8 @@ Json details(const LoadedFailure& loaded) {
   if (example.observation) {
     out["environment"] = environment(example.observation->machine);
     out["health"] = health(example.observation->health);
+    out["latency"] = latencies(example.scenario, *example.observation);
+    out["fairness"] = fairness(example.scenario, *example.observation);
   }
   if (const auto usage = usage_chart(example)) out["chart"] = chart(*usage);
   return out;

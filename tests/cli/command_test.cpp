@@ -92,6 +92,30 @@ TEST(ShowCommand, ShowsWhatACounterexampleFound) {
   EXPECT_THAT(ended.said, HasSubstr("twig"));
 }
 
+TEST(ShowCommand, ShowsTheCourseOfUsageAgainstItsBoundAndLatencies) {
+  Counterexample example;
+  example.scenario = small_scenario();
+  example.scenario.tree.nodes[0].limits = {{Knob::MemoryMax, Amount{8 << 20}}};
+  Observation seen;
+  seen.machine.hz = 250;
+  seen.window_ns = 40'000'000;
+  seen.nodes.resize(example.scenario.tree.nodes.size());
+  seen.workers.resize(example.scenario.workers.size());
+  seen.nodes[0].wakeup_latency = {9, 60'000, 2'000'000, 3'500'000};
+  for (int64_t i = 1; i <= 4; ++i) {
+    seen.nodes[0].series.push_back(
+        {i * 10'000'000, {{Counter::CpuUsageNs, i * 5'000'000}, {Counter::MemoryCurrent, i << 20}}});
+  }
+  example.observation = seen;
+  const TemporaryFile file(to_json(example, 2));
+  const Ended ended = treeline_command("show " + file.path());
+  EXPECT_EQ(ended.code(), 0) << ended.said;
+  EXPECT_THAT(ended.said, HasSubstr("wake-up p50 0.060, p99 2.000, max 3.500 ms of 9"));
+  EXPECT_THAT(ended.said, HasSubstr("at most 0.50 CPUs"));
+  EXPECT_THAT(ended.said, HasSubstr("at most 4.00 MiB, memory.max 8.00 MiB"));
+  EXPECT_THAT(ended.said, HasSubstr("▁"));
+}
+
 TEST(ShowCommand, NamesAFileThatIsNotThere) {
   for (const char* command : {"show", "replay"}) {
     const Ended ended = treeline_command(std::string(command) + " /no/such/file.json");

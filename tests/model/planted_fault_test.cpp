@@ -83,7 +83,13 @@ Scenario least_scenario(F fault) {
     case F::AttachedToParent:
       return chain_with_worker(2, Idle{});
     case F::IoLimitUnset:
+    case F::IoPressureMissing:
       return with(chain_with_worker(1, IoHog{}), 0, Knob::IoMax, IoRates{1 << 20, {}, {}, {}});
+    case F::IoPressureOfParent: {
+      Scenario scenario = with(chain_with_worker(1, IoHog{}), 0, Knob::IoMax, IoRates{1 << 20, {}, {}, {}});
+      scenario.tree.nodes.push_back({"b", kRoot, {}});
+      return scenario;
+    }
     case F::FreezerGrandchildMissed: {
       Scenario scenario = chain_with_worker(3, hog);
       scenario.actions.push_back({20'000, Action::Kind::Freeze, kRoot});
@@ -108,7 +114,13 @@ Scenario least_scenario(F fault) {
     }
     case F::MemoryHighUnset:
     case F::MemoryHighKills:
+    case F::MemoryPressureMissing:
       return with(chain_with_worker(1, memory), 0, Knob::MemoryHigh, mebibyte);
+    case F::MemoryPressureOfParent: {
+      Scenario scenario = with(chain_with_worker(1, memory), 0, Knob::MemoryHigh, mebibyte);
+      scenario.tree.nodes.push_back({"b", kRoot, {}});
+      return scenario;
+    }
     case F::OomGroupUnset: {
       Scenario scenario = with(chain_with_worker(1, memory), 0, Knob::MemoryMax, mebibyte);
       scenario.workers.push_back({kRoot, Idle{}});
@@ -221,7 +233,7 @@ Scenario least_scenario(F fault) {
 TEST(PlantedFault, TableIsInEnumOrder) {
   size_t i = 0;
   for (const PlantedFaultInfo& info : planted_fault_table()) EXPECT_EQ(static_cast<size_t>(info.fault), i++);
-  EXPECT_EQ(i, static_cast<size_t>(F::MemoryLowUncounted) + 1);
+  EXPECT_EQ(i, static_cast<size_t>(F::IoPressureOfParent) + 1);
 }
 
 TEST(PlantedFault, NamesAreUniqueAndFindTheirRow) {
@@ -283,7 +295,8 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
       "memory.oom_group",  "memory.swap_max",        "cgroup.hierarchy",
       "cgroup.kill",       "memory.oom_swap",        "cpu.pressure",
       "cpu.migration",     "memory.migration",       "cgroup.migration",
-      "memory.protection", "cgroup.removal"};
+      "memory.protection", "cgroup.removal",         "memory.pressure",
+      "io.pressure"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

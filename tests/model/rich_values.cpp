@@ -73,6 +73,8 @@ WorkerObservation rich_worker() {
   worker.involuntary_switches = 1'018;
   worker.run_delay_ns = 1'019;
   worker.attached_run_delay_ns = 1'033;
+  worker.wakeup_latency = {1'034, 1'035, 1'036, 1'037};
+  worker.run_delay = {1'038, 1'039, 1'040, 1'041};
   worker.cpus_seen = IdSet{{0, 1, 7}};
   worker.cpus_by_stretch = {IdSet{{0, 1}}, IdSet{}, IdSet{{7}}};
   worker.cpus_allowed = "0-1,7";
@@ -165,6 +167,8 @@ Observation rich_observation() {
   NodeObservation unfrozen = node;
   unfrozen.readbacks.pop_back();
   unfrozen.child_errno = 11;
+  unfrozen.wakeup_latency = {1, 2, 3, 4};
+  unfrozen.run_delay = {5, 6, 7, 8};
   observation.nodes = {unfrozen, node, {}, {}, {}};
   observation.workers.assign(7, WorkerObservation{});
   observation.workers[1] = rich_worker();

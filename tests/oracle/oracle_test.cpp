@@ -52,10 +52,10 @@ TEST(Oracle, KnowsEveryInvariantInReportOrder) {
                   "cpu.no_throttle", "cpu.fairness", "cpu.conservation", "cpu.rusage", "cpu.pressure",
                   "cpuset.confinement", "memory.max", "memory.oom", "memory.oom_attribution", "memory.high",
                   "memory.oom_group", "memory.swap_max", "memory.oom_swap", "memory.protection",
-                  "memory.conservation", "memory.rss", "memory.drained", "pids.max", "pids.fork",
-                  "pids.conservation", "io.max", "freezer.stops", "freezer.resumes", "memory.migration",
-                  "cgroup.migration", "cgroup.removal", "cgroup.kill", "cgroup.hierarchy", "knob.readback",
-                  "knob.refusal", "kernel.health"));
+                  "memory.conservation", "memory.rss", "memory.drained", "memory.pressure", "pids.max",
+                  "pids.fork", "pids.conservation", "io.max", "io.pressure", "freezer.stops",
+                  "freezer.resumes", "memory.migration", "cgroup.migration", "cgroup.removal", "cgroup.kill",
+                  "cgroup.hierarchy", "knob.readback", "knob.refusal", "kernel.health"));
 }
 
 TEST(Oracle, EveryFindingCarriesItsInvariantsNameAndASentence) {

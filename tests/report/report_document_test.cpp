@@ -112,6 +112,7 @@ TEST(ReportDocumentTest, TellsAllOfAFailure) {
   world.begin_run("Lab/debian-6.12/v2", kNoon, "memory-ancestor-unset");
   Counterexample failure = memory_failure();
   failure.provenance->fault = "memory-ancestor-unset";
+  failure.observation->nodes[0].run_delay = {7, 1'000'000, 2'000'000, 3'500'000};
   world.add_failure("memory", failure);
   const Json document = Json::parse(world.document());
   const Json& told = document["failures"][0];
@@ -131,6 +132,10 @@ TEST(ReportDocumentTest, TellsAllOfAFailure) {
   EXPECT_EQ(details["health"]["taint_after"], 512);
   EXPECT_EQ(details["environment"][1], Json::array({"cgroup", "v2"}));
   EXPECT_EQ(details["chart"]["series"][0]["label"], "t");
+  ASSERT_EQ(details["latency"].size(), 1u);
+  EXPECT_EQ(details["latency"][0]["what"], "run delay");
+  EXPECT_EQ(details["latency"][0]["max_ms"], 3.5);
+  EXPECT_TRUE(details["fairness"].empty());
 }
 
 TEST(ReportDocumentTest, FallsBackToTheFolderAndThenToTheDatabaseForAFileThatIsGone) {

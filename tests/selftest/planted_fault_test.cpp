@@ -65,9 +65,11 @@ class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
     if (fault().fault == PlantedFault::RemovedGroupsStay && !facts.controllers.contains(Controller::Core)) {
       return "only cgroup v2 counts removed groups that stay";
     }
-    if (fault().invariant != "cpu.pressure") return "";
-    if (facts.controllers.at(Controller::Cpu) == CgroupVersion::V1) return "only cgroup v2 has cpu.pressure";
-    const bool needs_one_cpu = fault().fault == PlantedFault::CpuPressureMissing;
+    if (!fault().invariant.ends_with(".pressure")) return "";
+    if (facts.controllers.at(Controller::Cpu) == CgroupVersion::V1) return "only cgroup v2 has pressure";
+    const bool needs_one_cpu = fault().fault == PlantedFault::CpuPressureMissing ||
+                               fault().fault == PlantedFault::MemoryPressureMissing ||
+                               fault().fault == PlantedFault::IoPressureMissing;
     return needs_one_cpu && facts.cpus.size() > 1 ? "over several CPUs pressure is an average" : "";
   }
 
