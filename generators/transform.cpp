@@ -30,6 +30,12 @@ void walk(const Tree& tree, NodeId node, std::vector<NodeId>& order) {
 
 }  // namespace
 
+Transformed unchanged(const Scenario& scenario) {
+  std::vector<NodeId> now(scenario.tree.nodes.size());
+  std::iota(now.begin(), now.end(), kRoot);
+  return {scenario, std::move(now)};
+}
+
 Transformed renamed(const Scenario& scenario) {
   Tree tree = scenario.tree;
   for (NodeId id = 0; id < tree.size(); ++id) {
@@ -37,9 +43,9 @@ Transformed renamed(const Scenario& scenario) {
     const bool is_long = tree[id].name.size() > static_cast<size_t>(kMaxNameLength) / 2;
     tree[id].name = fmt::format("{}{}", is_long ? "r" : "renamed_node_number_", id);
   }
-  std::vector<NodeId> now(scenario.tree.nodes.size());
-  std::iota(now.begin(), now.end(), kRoot);
-  return {moved(scenario, std::move(tree), now), now};
+  Transformed result = unchanged(scenario);
+  result.scenario.tree = std::move(tree);
+  return result;
 }
 
 Transformed permuted(const Scenario& scenario) {

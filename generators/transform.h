@@ -11,6 +11,10 @@ struct Transformed {
   std::vector<NodeId> now;  ///< The new id of each old node.
 };
 
+using Transform = Transformed (*)(const Scenario&);
+
+/// As it is.
+Transformed unchanged(const Scenario& scenario);
 /// Every node gets another name, of another length.
 Transformed renamed(const Scenario& scenario);
 /// Siblings are made, and listed, in the opposite order. Twice, it gives the same scenario again, if its

@@ -21,6 +21,7 @@ struct CompareChoice {
   std::string mode = "v2";
   std::string cache;
   std::string fault;
+  std::string transform;
   std::vector<std::string> properties;
   uint64_t seed = 1;
   uint64_t count = 0;
@@ -47,6 +48,12 @@ MachineChoice machine_named(const std::string& name, const CompareChoice& choice
     machine.name = fmt::format("Lab/{}/{}", name, choice.mode);
   }
   return machine;
+}
+
+const std::map<std::string, Transform>& transforms() {
+  static const std::map<std::string, Transform> kTransforms{
+      {"", unchanged}, {"rename", renamed}, {"permute", permuted}, {"wrap", wrapped}};
+  return kTransforms;
 }
 
 Result<std::string> save(const std::string& folder, std::string figure, const FigureDifferences& found) {
@@ -99,6 +106,7 @@ std::string again(const CompareChoice& choice, const std::string& file) {
   if (choice.mode != "v2") text += " --mode " + quoted(choice.mode);
   if (!choice.cache.empty()) text += " --cache " + quoted(choice.cache);
   if (!choice.fault.empty()) text += " --fault " + quoted(choice.fault);
+  if (!choice.transform.empty()) text += " --transform " + choice.transform;
   return text;
 }
 
@@ -139,6 +147,7 @@ Result<Comparison> compare_drawn(Machine& a, Machine& b, const CompareChoice& ch
   options.shrink_figures = choice.shrink;
   options.shrink_runs = choice.shrink_runs;
   options.shrink_time = *shrink_time;
+  options.transform = transforms().at(choice.transform);
   options.should_stop = was_interrupted;
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   auto result = compare(a, b, options, [&](const Comparison& so_far) {
@@ -150,11 +159,11 @@ Result<Comparison> compare_drawn(Machine& a, Machine& b, const CompareChoice& ch
   return result;
 }
 
-Result<Comparison> compare_file(Machine& a, Machine& b, const std::string& path) {
-  const Result<Counterexample> example = counterexample_from_file(path);
+Result<Comparison> compare_file(Machine& a, Machine& b, const CompareChoice& choice) {
+  const Result<Counterexample> example = counterexample_from_file(choice.scenario);
   if (!example) return tl::unexpected(example.error());
   fmt::print("{}\n", draw(example->scenario));
-  return compare_one(a, b, example->scenario);
+  return compare_one(a, b, example->scenario, transforms().at(choice.transform));
 }
 
 int code_of(const Comparison& comparison) {
@@ -164,7 +173,7 @@ int code_of(const Comparison& comparison) {
 }
 
 Result<int> run_compare(const CompareChoice& choice) {
-  auto a = open_machine(machine_named(choice.a, choice, ""));
+  auto a = open_machine(machine_named(choice.a, choice, choice.transform.empty() ? "" : choice.fault));
   if (!a) return tl::unexpected(a.error());
   auto b = open_machine(machine_named(choice.b, choice, choice.fault));
   if (!b) return tl::unexpected(b.error());
@@ -174,7 +183,7 @@ Result<int> run_compare(const CompareChoice& choice) {
   print_knobs_of_one(**a, **b);
   print_knobs_of_one(**b, **a);
   const auto result =
-      choice.scenario.empty() ? compare_drawn(**a, **b, choice) : compare_file(**a, **b, choice.scenario);
+      choice.scenario.empty() ? compare_drawn(**a, **b, choice) : compare_file(**a, **b, choice);
   if (!result) return tl::unexpected(result.error());
   if (!result->figures.empty()) fmt::print("\n{}", table(*result));
   for (const std::string& name : by_frequency(*result)) {
@@ -221,6 +230,11 @@ Action add_compare(CLI::App& app) {
   command->add_option("--shrink-time", choice->shrink_time, "Most time for shrinking each")
       ->capture_default_str();
   command->add_option("--fault", choice->fault, "Play a planted fault in KERNEL_B");
+  command
+      ->add_option("--transform", choice->transform,
+                   "A metamorphic relation: KERNEL_B gets each scenario with its nodes renamed, siblings "
+                   "permuted, or a limitless root above, which must change nothing; a fault is in both")
+      ->check(CLI::IsMember({"rename", "permute", "wrap"}));
   command->add_option("--mode", choice->mode, "How cgroups are mounted where only the kernel is named")
       ->capture_default_str();
   command->add_option("--cache", choice->cache,

@@ -59,8 +59,8 @@ Result<void> check(const Machine& a, const Machine& b) {
 /// and lanes. What it asks to be run is judged by trial().
 class Both final : public Machine {
  public:
-  Both(Machine& a, Machine& b, MachineFacts facts, std::string figure)
-      : a_(a), b_(b), facts_(std::move(facts)), figure_(std::move(figure)) {}
+  Both(Machine& a, Machine& b, MachineFacts facts, std::string figure, Transform transform)
+      : a_(a), b_(b), facts_(std::move(facts)), figure_(std::move(figure)), transform_(transform) {}
 
   std::string name() const override { return a_.name() + " and " + b_.name(); }
   const MachineFacts& facts() const override { return facts_; }
@@ -73,7 +73,7 @@ class Both final : public Machine {
   Result<Trial> trial(const Scenario& scenario) {
     Trial trial;
     if (!unmet(scenario, a_.facts()).empty() || !unmet(scenario, b_.facts()).empty()) return trial;
-    const auto found = compare_scenario(a_, b_, scenario);
+    const auto found = compare_scenario(a_, b_, scenario, transform_);
     if (!found) return tl::unexpected(found.error());
     for (const Difference& difference : *found) {
       if (difference.figure.name != figure_) continue;
@@ -92,6 +92,7 @@ class Both final : public Machine {
   Machine& b_;
   MachineFacts facts_;
   std::string figure_;
+  Transform transform_;
 };
 
 class Comparer {
@@ -119,7 +120,7 @@ class Comparer {
     };
     InOrder<Drawn, Result<std::vector<Difference>>> runs(
         std::min(a_.lanes(), b_.lanes()), next,
-        [&](const Drawn& drawn) { return compare_scenario(a_, b_, drawn.scenario); });
+        [&](const Drawn& drawn) { return compare_scenario(a_, b_, drawn.scenario, options_.transform); });
     while (auto ended = runs.take()) {
       auto& [drawn, found] = *ended;
       if (found) {
@@ -149,14 +150,14 @@ class Comparer {
   }
 
   void shrink(const std::string& name, FigureDifferences& figure) {
-    Both both(a_, b_, facts_, name);
+    Both both(a_, b_, facts_, name, options_.transform);
     ShrinkLoop loop(
         both, both.signature(), {1, 1}, {options_.shrink_runs, Clock::now() + options_.shrink_time},
         [&](const Scenario&, int) { return !should_stop(); },
         [&](const Error& error) { comparison_.troubles.push_back(error); },
         [&](const Scenario& candidate) { return both.trial(candidate); });
     ShrinkLoop::Outcome outcome = loop.run(figure.scenario);
-    auto found = compare_scenario(a_, b_, outcome.scenario);
+    auto found = compare_scenario(a_, b_, outcome.scenario, options_.transform);
     if (!found) {
       comparison_.troubles.push_back(found.error());
       return;
@@ -187,9 +188,9 @@ Result<Comparison> compare(Machine& a, Machine& b, const CompareOptions& options
   return Comparer(a, b, std::move(*facts), options, on_progress).run();
 }
 
-Result<Comparison> compare_one(Machine& a, Machine& b, const Scenario& scenario) {
+Result<Comparison> compare_one(Machine& a, Machine& b, const Scenario& scenario, Transform transform) {
   if (Result<void> good = check(a, b); !good) return tl::unexpected(good.error());
-  auto found = compare_scenario(a, b, scenario);
+  auto found = compare_scenario(a, b, scenario, transform);
   if (!found) return tl::unexpected(found.error());
   Comparison comparison;
   add(comparison, {scenario, {}}, std::move(*found));

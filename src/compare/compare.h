@@ -20,6 +20,7 @@ struct CompareOptions {
   int shrink_figures = 3;  ///< So many figures' largest differences are shrunk, of the most frequent figures.
   int shrink_runs = 100;   ///< Comparisons for each.
   std::chrono::milliseconds shrink_time{60'000};
+  Transform transform = unchanged;  ///< What the second machine gets: a metamorphic relation.
   std::function<bool()> should_stop;
 };
 
@@ -47,7 +48,8 @@ struct Comparison {
 Result<Comparison> compare(Machine& a, Machine& b, const CompareOptions& options,
                            const std::function<void(const Comparison&)>& on_progress = {});
 /// One scenario, not shrunk.
-Result<Comparison> compare_one(Machine& a, Machine& b, const Scenario& scenario);
+Result<Comparison> compare_one(Machine& a, Machine& b, const Scenario& scenario,
+                               Transform transform = unchanged);
 
 /// Figures by how many scenarios they differ in, the most frequent first; equal ones by size.
 std::vector<std::string> by_frequency(const Comparison& comparison);

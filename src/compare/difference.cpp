@@ -54,6 +54,19 @@ std::vector<FigureValue> values_of(const FigureId& id, const std::vector<Figures
   return values;
 }
 
+/// The figures of the old nodes; what an added node shows is left out.
+Figures by_old_nodes(const Figures& figures, const std::vector<NodeId>& now) {
+  Figures result;
+  for (const auto& [id, value] : figures) {
+    const auto old = std::find(now.begin(), now.end(), id.node);
+    if (old == now.end()) continue;
+    FigureId renamed = id;
+    renamed.node = static_cast<NodeId>(old - now.begin());
+    result.insert_or_assign(std::move(renamed), value);
+  }
+  return result;
+}
+
 template <typename Map>
 Map common(const Map& a, const Map& b) {
   Map both;
@@ -93,17 +106,22 @@ std::vector<Difference> differences(const std::vector<Figures>& a, const std::ve
   return found;
 }
 
-Result<std::vector<Difference>> compare_scenario(Machine& a, Machine& b, const Scenario& scenario) {
+Result<std::vector<Difference>> compare_scenario(Machine& a, Machine& b, const Scenario& scenario,
+                                                 Transform transform) {
+  const Transformed first = unchanged(scenario);
+  const Transformed second = transform(scenario);
   std::vector<Figures> of_a;
   std::vector<Figures> of_b;
   std::vector<Difference> found;
   for (int repeat = 0; repeat < kConfirmed; ++repeat) {
     for (Machine* machine : {&a, &b}) {
       const int k = 2 * repeat + (machine == &b ? 1 : 0);
-      const Scenario asked = perturbed(scenario, k, machine->facts());
+      const Transformed& made = machine == &a ? first : second;
+      const Scenario asked = perturbed(made.scenario, k, machine->facts());
       const Result<Trial> trial = run_trial(*machine, asked);
       if (!trial) return tl::unexpected(trial.error());
-      (machine == &a ? of_a : of_b).push_back(figures_of(asked, trial->observation, trial->verdict));
+      (machine == &a ? of_a : of_b)
+          .push_back(by_old_nodes(figures_of(asked, trial->observation, trial->verdict), made.now));
     }
     if (repeat + 1 == kScreened && differences(of_a, of_b).empty()) return found;
   }

@@ -4,6 +4,7 @@
 
 #include "compare/figures.h"
 #include "generators/constraints.h"
+#include "generators/transform.h"
 #include "machine/machine.h"
 
 /// Where two kernels behave differently, beyond a noise that is measured.
@@ -32,10 +33,12 @@ Scenario perturbed(const Scenario& scenario, int k, const MachineFacts& machine)
 std::vector<Difference> differences(const std::vector<Figures>& a, const std::vector<Figures>& b);
 
 /// Runs the scenario kScreened times on each machine; if anything differs, kConfirmed times in all: what
-/// still differs counts.
+/// still differs counts. The second machine gets the scenario as `transform` makes it; its figures are those
+/// of the nodes that each was before.
 inline constexpr int kScreened = 3;
 inline constexpr int kConfirmed = 6;
-Result<std::vector<Difference>> compare_scenario(Machine& a, Machine& b, const Scenario& scenario);
+Result<std::vector<Difference>> compare_scenario(Machine& a, Machine& b, const Scenario& scenario,
+                                                 Transform transform = unchanged);
 
 /// What both machines have: a scenario drawn for these facts can be run on either. InvalidInput if they do
 /// not mount cgroups the same way.

@@ -9,7 +9,6 @@
 namespace treeline {
 namespace {
 
-using Transform = Transformed (*)(const Scenario&);
 constexpr Transform kTransforms[] = {renamed, permuted, wrapped};
 
 /// Some of each property; small enough that a wrapper fits the model's limits.
