@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "cli/commands.h"
 #include "report/report_document.h"
 #include "report/test_cases.h"
@@ -16,13 +18,17 @@ struct ReportChoice {
   std::string ktap;
 };
 
-/// A path that cannot be written to is the caller's to change.
+/// The path is right, but what is there takes no more.
+bool is_full(int errnum) { return errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG || errnum == EIO; }
+
+/// A path that cannot be written to is the caller's to change; a full disk is not.
 Result<void> write(const std::string& path, const std::string& text) {
   Result<void> written = replace_file(path, text);
   if (written) {
     fmt::print("wrote {} ({:.1f} KB)\n", path, static_cast<double>(text.size()) / 1e3);
     return written;
   }
+  if (is_full(written.error().errnum)) return written;
   return fail(ErrorKind::InvalidInput, "write the report", path, written.error().errnum,
               "give a file in a folder that is there and can be written to");
 }

@@ -15,7 +15,7 @@ struct LoadedFailure {
 };
 
 /// The database names files as they were called when they were written, so perhaps from another working
-/// directory: then `folder`/failures is where they are.
+/// directory: then `folder`/failures is where they are, those of a night in a folder for each machine.
 LoadedFailure load_failure(const StoredFailure& known, const std::string& folder);
 
 /// Where to find the file, without reading it.

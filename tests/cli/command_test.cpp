@@ -208,6 +208,21 @@ TEST(ReportCommand, SaysWhichFolderOrFileToGive) {
   EXPECT_THAT(unwritable.said, HasSubstr("give a file in a folder that is there"));
 }
 
+TEST(ReportCommand, AFullDiskIsTroubleAndLeavesNoPartOfThePage) {
+  const TemporaryFile file("");
+  std::filesystem::rename(file.path(), file.folder() + "/results.db");
+  const std::string in = "report --results " + file.folder();
+  ASSERT_EQ(treeline_command(in).code(), 0);  // makes the database, which the limit below would stop
+  const std::string pages = file.folder() + "/pages";
+  std::filesystem::create_directory(pages);
+  // No file above 40 KiB (80 blocks of sh's ulimit): less than a page has, more than SQLite's index of its
+  // log.
+  const Ended full = treeline_command(in + " -o " + pages + "/x.html", "trap '' XFSZ; ulimit -f 80;");
+  EXPECT_EQ(full.code(), exit_code::kInfrastructure) << full.said;
+  EXPECT_THAT(full.said, HasSubstr(pages + "/x.html"));
+  EXPECT_TRUE(std::filesystem::is_empty(pages));
+}
+
 TEST(DoctorCommand, SaysOfEveryPropertyWhetherItCanBeTested) {
   const Ended ended = treeline_command("doctor");
   EXPECT_TRUE(ended.code() == 0 || ended.code() == exit_code::kUnavailable) << ended.said;

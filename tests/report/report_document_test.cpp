@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tests/report/report_world.h"
@@ -151,6 +152,22 @@ TEST(ReportDocumentTest, FallsBackToTheFolderAndThenToTheDatabaseForAFileThatIsG
   told = Json::parse(world.document())["failures"][0];
   EXPECT_THAT(told["details"]["trouble"].get<std::string>(), HasSubstr("elsewhere/gone.json"));
   EXPECT_EQ(told["details"]["minimal"]["nodes"][1]["name"], "child");
+}
+
+TEST(ReportDocumentTest, FindsAFileOfAMovedNightBelowItsMachine) {
+  ReportWorld world;
+  world.begin_run("Host");
+  const Counterexample failure = memory_failure();
+  world.add_failure("memory", failure);
+  const std::string failures = world.folder() + "/failures/";
+  std::filesystem::create_directory(failures + "Lab_a");
+  // The same name in another folder is another failure.
+  std::filesystem::copy_file(failures + "1.json", failures + "Lab_a/1.json");
+  ASSERT_TRUE(
+      world.results().database().execute("UPDATE sightings SET file = 'elsewhere/failures/Lab_a/1.json'"));
+  const Json told = Json::parse(world.document())["failures"][0];
+  EXPECT_EQ(told["file"], failures + "Lab_a/1.json");
+  EXPECT_FALSE(told["details"].contains("trouble"));
 }
 
 TEST(ReportDocumentTest, ManyGreatFailuresFitIntoThreeMegabytesAndEachIsNamed) {
