@@ -18,7 +18,6 @@ using CpuBits = std::atomic<uint64_t>[kMaxSeenCpus / 64];
 /// What a worker tells of itself, in memory that it shares with the executor. The executor touches the page
 /// first, so that it is charged to the executor's group and not to the worker's.
 struct alignas(64) WorkerReport {
-  std::atomic<uint32_t> attached{0};   ///< A futex word: 0 until the worker is in its group.
   std::atomic<int64_t> started_ns{0};  ///< CLOCK_MONOTONIC
   std::atomic<int64_t> settled_ns{0};  ///< 0: not yet
   std::atomic<int64_t> still_ns{0};    ///< Stopped and holding still since; 0: not yet
@@ -28,6 +27,7 @@ struct alignas(64) WorkerReport {
   std::atomic<int64_t> io_ops{0};
   std::atomic<int64_t> forks_ok{0};
   std::atomic<int64_t> forks_refused{0};
+  std::atomic<uint32_t> attached{0};  ///< A futex word: 0 until the worker is in its group.
   std::atomic<int> first_errno{0};
   char first_error[kMaxOperation]{};
   CpuBits cpus_seen{};
