@@ -29,6 +29,9 @@ Action add_nightly(CLI::App& app);
 Action add_plan(CLI::App& app);
 Action add_job(CLI::App& app);
 Action add_merge(CLI::App& app);
+/// Of the commands that the app has when they are chosen.
+Action add_completion(CLI::App& app);
+Action add_manual(CLI::App& app);
 
 /// One line on stderr; its exit code.
 int report_error(const Error& error);

@@ -14,13 +14,20 @@ int main(int argc, char** argv) {
       "limits the kernel does not keep.",
       "treeline");
   app.require_subcommand(1);
-  std::map<std::string, cli::Action> actions{
-      {"run", cli::add_run(app)},         {"replay", cli::add_replay(app)},
-      {"show", cli::add_show(app)},       {"judge", cli::add_judge(app)},
-      {"compare", cli::add_compare(app)}, {"doctor", cli::add_doctor(app)},
-      {"history", cli::add_history(app)}, {"report", cli::add_report(app)},
-      {"nightly", cli::add_nightly(app)}, {"plan", cli::add_plan(app)},
-      {"job", cli::add_job(app)},         {"merge", cli::add_merge(app)}};
+  std::map<std::string, cli::Action> actions{{"run", cli::add_run(app)},
+                                             {"replay", cli::add_replay(app)},
+                                             {"show", cli::add_show(app)},
+                                             {"judge", cli::add_judge(app)},
+                                             {"compare", cli::add_compare(app)},
+                                             {"doctor", cli::add_doctor(app)},
+                                             {"history", cli::add_history(app)},
+                                             {"report", cli::add_report(app)},
+                                             {"nightly", cli::add_nightly(app)},
+                                             {"plan", cli::add_plan(app)},
+                                             {"job", cli::add_job(app)},
+                                             {"merge", cli::add_merge(app)},
+                                             {"completion", cli::add_completion(app)},
+                                             {"manual", cli::add_manual(app)}};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
