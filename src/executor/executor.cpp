@@ -369,13 +369,7 @@ class Run {
 
   void perform_creation(const Action& action) {
     sample();
-    for (const NodeId node : scenario_.tree.subtree(action.node)) absent_.erase(node);
-    for (const Action& later : scenario_.actions) {
-      const bool is_to_come = later.kind == Action::Kind::Create && is_yet_to_come(later) &&
-                              scenario_.tree.is_in_subtree(later.node, action.node);
-      if (!is_to_come) continue;
-      for (const NodeId node : scenario_.tree.subtree(later.node)) absent_.insert(node);
-    }
+    absent_ = absent_once_done();
     ActionObservation seen;
     seen.started_ns = monotonic_ns() - start_ns_;
     if (const Result<void> made = groups_->add(machine_, action.node, absent_); !made) {
@@ -389,9 +383,12 @@ class Run {
     sample();
   }
 
-  /// The action that is being carried out is not recorded yet.
-  bool is_yet_to_come(const Action& action) const {
-    return &action - scenario_.actions.data() > static_cast<std::ptrdiff_t>(observation_.actions.size());
+  /// Nodes that are not there once the present action, which is not recorded yet, is done.
+  std::set<NodeId> absent_once_done() const {
+    const size_t present_action = observation_.actions.size();
+    return absent_after(scenario_, present_action + 1, [&](size_t i) {
+      return i == present_action || observation_.actions[i].write_errno == 0;
+    });
   }
 
   /// What stands for the others before the start: limits, first readings, workers.
@@ -428,9 +425,7 @@ class Run {
     }
     become_realtime();
     seen.completed_ns = monotonic_ns() - start_ns_;
-    if (seen.write_errno == 0) {
-      for (const NodeId node : scenario_.tree.subtree(action.node)) absent_.insert(node);
-    }
+    if (seen.write_errno == 0) absent_ = absent_once_done();
     seen.progress = progress();
     observation_.actions.push_back(std::move(seen));
     reap_orphans();
