@@ -32,6 +32,7 @@ constexpr std::array<std::string_view, 2> kBandwidthAims{"cpu.bandwidth", "cpu.b
 constexpr std::array<std::string_view, 1> kEntitlementAims{"cpu.entitlement"};
 constexpr std::array<std::string_view, 1> kNoThrottleAims{"cpu.no_throttle"};
 constexpr std::array<std::string_view, 1> kFairnessAims{"cpu.fairness"};
+constexpr std::array<std::string_view, 2> kContentionAims{"cpu.stall", "cpu.work_conservation"};
 constexpr std::array<std::string_view, 1> kCpusetAims{"cpuset.confinement"};
 constexpr std::array<std::string_view, 3> kMemoryAims{"memory.max", "memory.oom", "memory.rss"};
 constexpr std::array<std::string_view, 2> kPidsAims{"pids.max", "pids.fork"};
@@ -59,7 +60,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 28;
+constexpr size_t kCount = 29;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -129,6 +130,9 @@ const std::array<Entry, kCount>& entries() {
        cpu_hotplug_gen},
       {{"groups", "Groups that come and go while work runs leave nothing behind", {}, kGroupsAims},
        groups_gen},
+      {{"cpu_contention", "Where tasks compete for a CPU, nobody starves and it never idles", kCpuWeight,
+        kContentionAims},
+       cpu_contention_gen},
   }};
   return kEntries;
 }
@@ -196,7 +200,8 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   if (property.name == "partition" && machine.cpus.size() < 3) {
     return "two partitions need a CPU each, and one stays for the rest of the machine";
   }
-  if (property.aims.front() == "cpu.fairness" && !has_one_cpu && !machine.has(Knob::CpusetCpus)) {
+  const bool needs_one_cpu = property.aims.front() == "cpu.fairness" || property.name == "cpu_contention";
+  if (needs_one_cpu && !has_one_cpu && !machine.has(Knob::CpusetCpus)) {
     return "without a cpuset the siblings cannot be made to compete for one CPU";
   }
   return std::nullopt;

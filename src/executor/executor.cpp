@@ -272,10 +272,12 @@ class Run {
 
   Result<void> run_window() {
     become_realtime();
+    const int64_t monitored_ns = monotonic_ns();
     noise_ =
         std::make_unique<NoiseMonitor>(machine_always(scenario_, machine_).cpus, options_.noise_period_us);
     const int64_t length_ns = scenario_.window.length_us * 1'000;
     start_ns_ = monotonic_ns();
+    observation_.noise_began_ns = monitored_ns - start_ns_;
     pages_.signals().deadline_ns = start_ns_ + length_ns;
     futex_set_and_wake(pages_.signals().start);
     int64_t next_sample_ns = start_ns_ + scenario_.window.sample_every_us * 1'000;
@@ -328,9 +330,16 @@ class Run {
     for (size_t i = 0; i < counters.size(); ++i) {
       observation_.nodes[i].series.push_back({at_ns - start_ns_, std::move(counters[i]), at_ns - began_ns});
     }
+    constexpr int kSamplesUntilStranded = 3;
+    if (samples_ == kSamplesUntilStranded) signal_stranded(SIGSTOP);
     for (size_t i = 0; i < processes_.size(); ++i) {
       if (processes_[i].alive()) observation_.workers[i].series.push_back(processes_[i].sample(start_ns_));
     }
+  }
+
+  void signal_stranded(int signal) {
+    const std::optional<size_t> worker = fault_.stranded_worker();
+    if (worker && processes_[*worker].alive()) ::kill(processes_[*worker].pid(), signal);
   }
 
   std::vector<int64_t> progress() {
@@ -595,6 +604,7 @@ class Run {
 
   Result<void> stop() {
     observation_.window_ns = monotonic_ns() - start_ns_;
+    signal_stranded(SIGCONT);
     futex_set_and_wake(pages_.signals().stop);
     for (WorkerProcess& process : processes_) {
       if (process.alive()) ::kill(process.pid(), SIGUSR1);

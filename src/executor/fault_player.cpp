@@ -50,12 +50,20 @@ void swap_weights(Tree& tree) {
   }
 }
 
+bool has_quota(const Tree& tree) {
+  return std::any_of(tree.nodes.begin(), tree.nodes.end(),
+                     [](const Node& node) { return node.limits.contains(Knob::CpuMax); });
+}
+
 }  // namespace
 
 Tree FaultPlayer::enforced_tree() const {
   Tree tree = scenario_.tree;
   if (!fault_) return tree;
   if (is(PlantedFault::CpuWeightsSwapped)) swap_weights(tree);
+  if (is(PlantedFault::CpuIdles) && !has_quota(tree)) {
+    tree[kRoot].limits[Knob::CpuMax] = CpuBandwidth{5'000, 10'000};
+  }
   for (NodeId id = 0; id < tree.size(); ++id) {
     Limits& limits = tree[id].limits;
     switch (*fault_) {
@@ -151,6 +159,15 @@ bool FaultPlayer::escapes_freezer(const Worker& worker) const {
     return action.kind == Action::Kind::Freeze && tree.is_in_subtree(worker.node, action.node) &&
            tree.depth(worker.node) >= tree.depth(action.node) + 2;
   });
+}
+
+std::optional<size_t> FaultPlayer::stranded_worker() const {
+  if (!is(PlantedFault::CpuHogStranded)) return std::nullopt;
+  for (size_t i = 0; i < scenario_.workers.size(); ++i) {
+    const auto* hog = std::get_if<CpuHog>(&scenario_.workers[i].workload);
+    if (hog && hog->duty_percent == 100) return i;
+  }
+  return std::nullopt;
 }
 
 bool FaultPlayer::ignores(const Action& action) const {
@@ -340,9 +357,7 @@ void FaultPlayer::report(ActionObservation& action, const Action& of,
 
 void FaultPlayer::report(KernelHealth& health) const {
   if (!is(PlantedFault::KernelWarns)) return;
-  const bool limited = std::any_of(scenario_.tree.nodes.begin(), scenario_.tree.nodes.end(),
-                                   [](const Node& node) { return node.limits.contains(Knob::CpuMax); });
-  if (!limited) return;
+  if (!has_quota(scenario_.tree)) return;
   health.log.emplace_back("WARNING: CPU: 0 PID: 1 at kernel/sched/fair.c:1 planted_fault+0x1/0x2");
   health.log_readable = true;
   health.taint_after |= kTaintWarn;

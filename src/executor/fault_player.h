@@ -25,6 +25,8 @@ class FaultPlayer {
   /// The worker is left out of its group in the freezer's hierarchy.
   bool escapes_freezer(const Worker& worker) const;
 
+  /// The worker that is never run again after a while.
+  std::optional<size_t> stranded_worker() const;
   bool ignores(const Action& action) const;
   /// The errno with which a migration is refused; 0: it is not.
   int migration_errno() const;

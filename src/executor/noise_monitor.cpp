@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -17,6 +18,8 @@ namespace treeline {
 namespace {
 
 constexpr int kPriority = 50;
+/// idle and iowait of /proc/stat, each cut off to a unit of USER_HZ.
+constexpr int64_t kProcStatErrorNs = 2 * 10'000'000;
 
 /// Per CPU: steal, idle and busy time since boot.
 std::map<int, CpuNoise> read_proc_stat() {
@@ -33,6 +36,23 @@ std::map<int, CpuNoise> read_proc_stat() {
     noise.busy_ns = (user + nice + system + irq + softirq) * tick_ns;
     noise.steal_ns = steal * tick_ns;
     result[noise.cpu] = noise;
+  }
+  return result;
+}
+
+/// Per CPU: for how long tasks have run there, in ns (/proc/schedstat, rq_cpu_time: kernel/sched/stats.h,
+/// sched_info_depart). A task is counted when it leaves the CPU. Empty without CONFIG_SCHEDSTATS.
+std::map<int, int64_t> read_proc_schedstat() {
+  std::map<int, int64_t> result;
+  std::istringstream lines(read_file("/proc/schedstat").value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("cpu")) continue;
+    std::istringstream words(line.substr(3));
+    int cpu = 0;
+    std::array<int64_t, 7> numbers{};
+    words >> cpu;
+    for (int64_t& number : numbers) words >> number;
+    if (words) result[cpu] = numbers.back();
   }
   return result;
 }
@@ -62,6 +82,8 @@ int start_on(int cpu, bool is_realtime, pthread_t& thread, void* (*body)(void*),
 
 NoiseMonitor::NoiseMonitor(const std::vector<int>& cpus, int64_t period_us) : period_ns_(period_us * 1'000) {
   std::map<int, CpuNoise> before = read_proc_stat();
+  ran_before_ = read_proc_schedstat();
+  began_ns_ = monotonic_ns();
   for (const int cpu : cpus) {
     auto& entry = *cpus_.emplace_back(std::make_unique<PerCpu>());
     entry.monitor = this;
@@ -99,6 +121,8 @@ void* NoiseMonitor::watch(void* argument) {
 std::vector<CpuNoise> NoiseMonitor::finish() {
   const int64_t now = monotonic_ns();
   std::map<int, CpuNoise> after = read_proc_stat();
+  const std::map<int, int64_t> ran = read_proc_schedstat();
+  const int64_t monitored_ns = monotonic_ns() - began_ns_;
   std::vector<CpuNoise> result;
   for (auto& entry : cpus_) {
     CpuNoise noise = after[entry->cpu];
@@ -108,6 +132,12 @@ std::vector<CpuNoise> NoiseMonitor::finish() {
     noise.steal_ns -= entry->before.steal_ns;
     // A thread that should have woken up by now is in the middle of a gap.
     noise.max_gap_ns = std::max(entry->max_gap_ns.load(), now - entry->expected_ns);
+    noise.idle_error_ns = kProcStatErrorNs;
+    if (ran.contains(entry->cpu) && ran_before_.contains(entry->cpu)) {
+      noise.idle_ns = std::max<int64_t>(monitored_ns - (ran.at(entry->cpu) - ran_before_[entry->cpu]), 0);
+      // Once a period the thread makes whatever runs there leave; who does right now is not yet counted.
+      noise.idle_error_ns = 2 * (period_ns_ + noise.max_gap_ns);
+    }
     result.push_back(noise);
   }
   join();

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -13,7 +14,8 @@ namespace treeline {
 
 /// How far the outside world kept CPUs from their work: per CPU a thread, SCHED_FIFO where allowed, sleeps
 /// for a period again and again and records by how much it was late. Its greatest lateness is how late a tick
-/// may have been. With it, /proc/stat before and after. Runs from construction to finish().
+/// may have been. With it, /proc/stat and /proc/schedstat before and after. Runs from construction to
+/// finish().
 class NoiseMonitor {
  public:
   NoiseMonitor(const std::vector<int>& cpus, int64_t period_us);
@@ -38,6 +40,8 @@ class NoiseMonitor {
   void join();
 
   int64_t period_ns_;
+  int64_t began_ns_ = 0;
+  std::map<int, int64_t> ran_before_;  ///< /proc/schedstat, where there is one.
   std::vector<std::unique_ptr<PerCpu>> cpus_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> realtime_{true};

@@ -213,6 +213,7 @@ void fields(Archive& archive, CpuNoise& noise) {
   archive.field("steal_ns", noise.steal_ns);
   archive.field("idle_ns", noise.idle_ns);
   archive.field("busy_ns", noise.busy_ns);
+  archive.with_default("idle_error_ns", noise.idle_error_ns);
 }
 
 template <typename Archive>
@@ -231,6 +232,7 @@ void observation_fields(Archive& archive, Observation& observation) {
   archive.field("window_ns", observation.window_ns);
   archive.field("overhead_ns", observation.overhead_ns);
   archive.field("noise_is_realtime", observation.noise_is_realtime);
+  archive.with_default("noise_began_ns", observation.noise_began_ns);
   archive.field("running_tasks", observation.running_tasks);
   archive.field("outside_shares", observation.outside_shares);
   archive.field("nodes", observation.nodes);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -142,8 +143,12 @@ struct CpuNoise {
   /// lateness of a 1 ms SCHED_FIFO timer. A tick can be that late (hypervisor, SMI, interrupts off).
   int64_t max_gap_ns = 0;
   int64_t steal_ns = 0;  ///< /proc/stat, over the window.
-  int64_t idle_ns = 0;   ///< idle + iowait
-  int64_t busy_ns = 0;   ///< All the rest but steal.
+  /// When no task ran: what /proc/schedstat does not count as run; without CONFIG_SCHEDSTATS idle + iowait of
+  /// /proc/stat.
+  int64_t idle_ns = 0;
+  int64_t busy_ns = 0;  ///< /proc/stat: all but steal, idle and iowait.
+  /// How far idle_ns may be off.
+  int64_t idle_error_ns = 20'000'000;
   bool operator==(const CpuNoise&) const = default;
 };
 
@@ -164,7 +169,10 @@ struct Observation {
   int64_t window_ns = 0;        ///< From the common start to the stop order.
   int64_t overhead_ns = 0;      ///< Wall time of the run outside that window.
   bool noise_is_realtime = false;  ///< The noise monitors got SCHED_FIFO.
-  int running_tasks = 0;           ///< Most runnable tasks on the host seen in the window (/proc/loadavg).
+  /// When `noise` begins to count; it ends with final_at_ns.
+  int64_t noise_began_ns = kNotKnown;
+  static constexpr int64_t kNotKnown = std::numeric_limits<int64_t>::min();
+  int running_tasks = 0;  ///< Most runnable tasks on the host seen in the window (/proc/loadavg).
   /// Most weight that the groups beside the tree's owner group were seen to have in the window, as
   /// cpu.shares.
   int64_t outside_shares = 0;

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 59> kTable{{
+constexpr std::array<PlantedFaultInfo, 61> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -370,6 +370,19 @@ constexpr std::array<PlantedFaultInfo, 59> kTable{{
      "io",
      "io.pressure",
      {2, 0, 1, 1, 0}},
+    // One CPU (a cpuset), which the hog cannot leave.
+    {F::CpuHogStranded,
+     "cpu-hog-stranded",
+     "a hog that has run for a while is never run again",
+     "cpu_contention",
+     "cpu.stall",
+     {1, 0, 1, 1, 0}},
+    {F::CpuIdles,
+     "cpu-idles",
+     "a CPU idles half of the time while tasks wait for it",
+     "cpu_contention",
+     "cpu.work_conservation",
+     {1, 0, 1, 1, 0}},
 }};
 
 }  // namespace

@@ -71,6 +71,8 @@ enum class PlantedFault : uint8_t {
   MemoryPressureOfParent,      ///< A child's memory.pressure reads as its parent's.
   IoPressureMissing,           ///< io.pressure stays at nothing.
   IoPressureOfParent,          ///< A child's io.pressure reads as its parent's.
+  CpuHogStranded,              ///< From the third sample on a hog never runs again.
+  CpuIdles,                    ///< All tasks together run half of each 10 ms only, where no limit says so.
 };
 
 struct PlantedFaultInfo {

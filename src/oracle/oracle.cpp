@@ -10,6 +10,8 @@
 #include "oracle/cpu_entitlement.h"
 #include "oracle/cpu_fairness.h"
 #include "oracle/cpu_pressure.h"
+#include "oracle/cpu_stall.h"
+#include "oracle/cpu_work_conservation.h"
 #include "oracle/cpuset_confinement.h"
 #include "oracle/freezer.h"
 #include "oracle/io_max.h"
@@ -35,7 +37,7 @@ constexpr uint8_t kCpus = Invariant::kCpus;
 constexpr uint8_t kGroups = Invariant::kGroups;
 constexpr uint8_t kAll = kWorkers | kCpus | kGroups;
 
-constexpr std::array<Invariant, 37> kInvariants{{
+constexpr std::array<Invariant, 39> kInvariants{{
     // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
     {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
      kWorkers},
@@ -45,6 +47,8 @@ constexpr std::array<Invariant, 37> kInvariants{{
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
     {"cpu.no_throttle", C::Cpu, "A subtree below its quota is never throttled", judge_cpu_no_throttle},
     {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness, kWorkers},
+    {"cpu.stall", C::Cpu, "No runnable task waits longer than weights and quotas allow", judge_cpu_stall},
+    {"cpu.work_conservation", C::Cpu, "No CPU idles while a task waits for it", judge_cpu_work_conservation},
     {"cpu.conservation", C::Cpu, "A group's CPU time is its tasks' and its children's",
      judge_cpu_conservation, kCpus},
     {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage, kCpus},

@@ -60,6 +60,26 @@ TEST(Reach, WeightedSiblingsWithHogsOnOneCpuWithin20Draws) {
   });
 }
 
+TEST(Reach, AHogAndASleeperBesideAChildWithAHogOnOneCpuWithin100Draws) {
+  // What the kernels between 6.13 and 6.18.44 starve: mainline 101f3498b4bd.
+  const MachineFacts machine = FakeMachine().facts();
+  expect_reach("cpu_contention", 100, [machine](const Scenario& scenario) {
+    return any_node(scenario, [&](NodeId parent) {
+      if (effective_cpus(scenario.tree, parent, machine).ids.size() != 1) return false;
+      const auto has_own = [&](bool endless) {
+        return std::any_of(scenario.workers.begin(), scenario.workers.end(), [&](const Worker& worker) {
+          return worker.node == parent && std::holds_alternative<CpuHog>(worker.workload) &&
+                 is_endless(worker.workload) == endless;
+        });
+      };
+      const auto children = scenario.tree.children(parent);
+      return has_own(true) && has_own(false) &&
+             std::any_of(children.begin(), children.end(),
+                         [&](NodeId child) { return has_worker_below(scenario, child, is_endless); });
+    });
+  });
+}
+
 TEST(Reach, DeepCpusetThatItsParentDoesNotHaveWithin50Draws) {
   const MachineFacts machine = FakeMachine().facts();
   expect_reach("cpuset", 50, [machine](const Scenario& scenario) {

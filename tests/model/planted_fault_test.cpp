@@ -233,7 +233,7 @@ Scenario least_scenario(F fault) {
 TEST(PlantedFault, TableIsInEnumOrder) {
   size_t i = 0;
   for (const PlantedFaultInfo& info : planted_fault_table()) EXPECT_EQ(static_cast<size_t>(info.fault), i++);
-  EXPECT_EQ(i, static_cast<size_t>(F::IoPressureOfParent) + 1);
+  EXPECT_EQ(i, static_cast<size_t>(F::CpuIdles) + 1);
 }
 
 TEST(PlantedFault, NamesAreUniqueAndFindTheirRow) {
@@ -282,21 +282,47 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "cpu_hotplug",
                                               "memory_migration",
                                               "pids_migration",
-                                              "memory_protection"};
-  const std::set<std::string_view> invariants{
-      "cpu.bandwidth",     "cpu.bandwidth_witness",  "cpu.entitlement",
-      "cpu.no_throttle",   "cpu.fairness",           "cpu.conservation",
-      "cpu.rusage",        "cpuset.confinement",     "memory.max",
-      "memory.oom",        "memory.oom_attribution", "memory.conservation",
-      "memory.rss",        "memory.drained",         "pids.max",
-      "pids.fork",         "pids.conservation",      "io.max",
-      "freezer.stops",     "freezer.resumes",        "knob.readback",
-      "knob.refusal",      "kernel.health",          "memory.high",
-      "memory.oom_group",  "memory.swap_max",        "cgroup.hierarchy",
-      "cgroup.kill",       "memory.oom_swap",        "cpu.pressure",
-      "cpu.migration",     "memory.migration",       "cgroup.migration",
-      "memory.protection", "cgroup.removal",         "memory.pressure",
-      "io.pressure"};
+                                              "memory_protection",
+                                              "cpu_contention"};
+  const std::set<std::string_view> invariants{"cpu.bandwidth",
+                                              "cpu.bandwidth_witness",
+                                              "cpu.entitlement",
+                                              "cpu.no_throttle",
+                                              "cpu.fairness",
+                                              "cpu.conservation",
+                                              "cpu.rusage",
+                                              "cpuset.confinement",
+                                              "memory.max",
+                                              "memory.oom",
+                                              "memory.oom_attribution",
+                                              "memory.conservation",
+                                              "memory.rss",
+                                              "memory.drained",
+                                              "pids.max",
+                                              "pids.fork",
+                                              "pids.conservation",
+                                              "io.max",
+                                              "freezer.stops",
+                                              "freezer.resumes",
+                                              "knob.readback",
+                                              "knob.refusal",
+                                              "kernel.health",
+                                              "memory.high",
+                                              "memory.oom_group",
+                                              "memory.swap_max",
+                                              "cgroup.hierarchy",
+                                              "cgroup.kill",
+                                              "memory.oom_swap",
+                                              "cpu.pressure",
+                                              "cpu.migration",
+                                              "memory.migration",
+                                              "cgroup.migration",
+                                              "memory.protection",
+                                              "cgroup.removal",
+                                              "memory.pressure",
+                                              "io.pressure",
+                                              "cpu.stall",
+                                              "cpu.work_conservation"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

@@ -160,6 +160,7 @@ void CpuWorld::run_for_ms(int64_t window_ms) {
   scenario.window = {window_ms * 1'000, false, 10'000};
   seen.first_attach_ns = -2 * kMs;
   seen.final_at_ns = window_ns + kMs;
+  seen.noise_began_ns = seen.first_attach_ns;
   seen.window_ns = window_ns;
   seen.overhead_ns = 20 * kMs;
   seen.noise_is_realtime = true;

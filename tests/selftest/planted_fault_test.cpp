@@ -79,9 +79,9 @@ class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
 
   Size minimum_on(const MachineFacts& facts) const {
     Size minimum = fault().minimum;
-    // Where there is one CPU, no cpuset is needed for siblings to compete.
-    const bool compete = fault().fault == PlantedFault::CpuWeightsSwapped ||
-                         fault().fault == PlantedFault::CpuWeightChangeMissed;
+    // Where there is one CPU, no cpuset is needed for tasks to compete for it.
+    const bool compete = fault().property == "cpu_fairness" || fault().property == "cpu_fairness_change" ||
+                         fault().property == "cpu_contention";
     if (compete && facts.cpus.size() == 1) --minimum.limits;
     return minimum;
   }

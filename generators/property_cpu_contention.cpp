@@ -1,0 +1,63 @@
+#include <algorithm>
+
+#include "generators/gens.h"
+#include "generators/limits_gen.h"
+#include "generators/scenario_gen.h"
+#include "generators/workload_gen.h"
+
+namespace treeline {
+
+namespace {
+
+/// Weights apart by 8 times at most: then each task has its turn several times within the window.
+void draw_weights(Tree& tree) {
+  const int percent = *one_of(std::vector{0, 40, 80});
+  const int64_t base = *log_uniform(20, 800);
+  for (NodeId node = 1; node < tree.size(); ++node) {
+    if (*chance(percent)) tree[node].limits[Knob::CpuWeight] = Amount{*log_uniform(base, 8 * base)};
+  }
+}
+
+/// At most one quota, of a fifth of a CPU or more, in short periods.
+void draw_quota(Tree& tree, const MachineFacts& machine) {
+  if (!machine.has(Knob::CpuMax) || !*chance(30)) return;
+  const BandwidthRange range{0.2, 1.0, 1'000, 20'000};
+  tree[*uniform(0, tree.size() - 1)].limits[Knob::CpuMax] = *bandwidth_gen(range);
+}
+
+/// Wakes up often: each time the weights of the groups above it are computed anew (fair.c,
+/// update_cfs_group).
+Workload sleeper() { return CpuHog{1, *uniform(5, 60), 1'000 * *uniform<int64_t>(2, 40)}; }
+
+Scenario draw(const Constraints& constraints) {
+  const MachineFacts& machine = constraints.machine;
+  const Ground ground = *ground_gen(constraints, 3);
+  Scenario scenario = begun_on(ground);
+  Tree& tree = scenario.tree;
+  if (machine.has(Knob::CpusetCpus) && machine.cpus.size() > 1) {
+    tree[kRoot].limits[Knob::CpusetCpus] = IdSet{{*one_of(machine.cpus)}};
+  }
+  draw_weights(tree);
+  draw_quota(tree, machine);
+  const int sleeper_percent = *one_of(std::vector{0, 40, 80});
+  for (const NodeId node : ground.placement.nodes) {
+    scenario.workers.push_back({node, *chance(80) ? endless_hog(*uniform(1, 2)) : sleeper()});
+    if (*chance(sleeper_percent)) scenario.workers.push_back({node, sleeper()});
+  }
+  scenario.workers.front().workload = endless_hog(1);
+  // Several turns of each, and of a kernel that forgets one of them more than twice its longest wait.
+  scenario.window = fixed_window(1'000.0 * *uniform(500, 800), constraints);
+  const std::set<Knob> menu =
+      all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuWeight, Knob::CpuWeightNice,
+                                  Knob::CpuIdle, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
+  tree = *with_company(tree, menu, constraints);
+  return finished(std::move(scenario), constraints);
+}
+
+}  // namespace
+
+rc::Gen<Scenario> cpu_contention_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_contention");
+}
+
+}  // namespace treeline

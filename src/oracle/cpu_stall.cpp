@@ -1,0 +1,120 @@
+#include "oracle/cpu_stall.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "model/rules.h"
+#include "oracle/cpu_potential.h"
+#include "oracle/cpu_turn.h"
+#include "oracle/demand.h"
+#include "oracle/finding.h"
+
+namespace treeline {
+
+namespace {
+
+IdSet cpus_of(const Scenario& scenario, const Observation& observation, size_t worker) {
+  return effective_cpus(scenario.tree, scenario.workers[worker].node, observation.machine);
+}
+
+bool has_quota(const Node& node) {
+  const auto limit = get<CpuBandwidth>(node.limits, Knob::CpuMax);
+  return limit && limit->quota_us;
+}
+
+/// What else may run on the hog's CPU.
+struct Company {
+  bool is_known = true;  ///< Nothing but CPU hogs and idle workers.
+  bool sleeps = false;   ///< Something of it goes to sleep and comes back.
+};
+
+Company company_on(const Scenario& scenario, const Observation& observation, int cpu) {
+  Company company;
+  for (size_t i = 0; i < scenario.workers.size(); ++i) {
+    const IdSet cpus = cpus_of(scenario, observation, i);
+    if (!std::binary_search(cpus.ids.begin(), cpus.ids.end(), cpu)) continue;
+    const Workload& workload = scenario.workers[i].workload;
+    if (std::holds_alternative<Idle>(workload)) continue;
+    if (!std::holds_alternative<CpuHog>(workload)) company.is_known = false;
+    if (!always_wants_cpu(workload)) company.sleeps = true;
+  }
+  company.sleeps =
+      company.sleeps || std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(), has_quota);
+  return company;
+}
+
+/// All workers of the subtree may use this CPU and no other.
+bool are_all_on(const Scenario& scenario, const Observation& observation, NodeId top, int cpu) {
+  const std::vector<size_t> workers = workers_in(scenario, top);
+  return std::all_of(workers.begin(), workers.end(),
+                     [&](size_t i) { return cpus_of(scenario, observation, i) == IdSet{{cpu}}; });
+}
+
+/// What throttling adds for who uses `turn` ns before the hog runs; nullopt: nothing can be said.
+std::optional<double> throttled_ns(const Scenario& scenario, const Observation& observation, NodeId node,
+                                   int cpu, double turn) {
+  double sum = 0;
+  int quotas = 0;
+  for (const NodeId above : scenario.tree.lineage(node)) {
+    if (!has_quota(scenario.tree[above])) continue;
+    if (++quotas > 1 || !are_all_on(scenario, observation, above, cpu)) return std::nullopt;
+    const auto limit = *get<CpuBandwidth>(scenario.tree[above].limits, Knob::CpuMax);
+    const double debt = static_cast<double>(observation.machine.tick_ns()) + max_gap_ns(observation);
+    const double throttlings = std::ceil((turn + debt) / (static_cast<double>(*limit.quota_us) * 1'000)) + 1;
+    sum += throttlings * static_cast<double>(limit.period_us) * 1'000;
+  }
+  return sum;
+}
+
+struct Wait {
+  int64_t longest_ns = 0;
+  int64_t from_ns = 0;
+};
+
+/// The longest time within the window in which the worker's clock stood still.
+Wait longest_wait(const WorkerObservation& worker, int64_t window_ns) {
+  Wait wait;
+  const WorkerSample* last_grown = nullptr;
+  for (const WorkerSample& sample : worker.series) {
+    if (sample.at_ns < worker.started_ns || sample.at_ns > window_ns) continue;
+    if (!last_grown || sample.cpu_ns > last_grown->cpu_ns) last_grown = &sample;
+    const int64_t still_ns = sample.at_ns - last_grown->at_ns;
+    if (still_ns > wait.longest_ns) wait = {still_ns, last_grown->at_ns};
+  }
+  return wait;
+}
+
+}  // namespace
+
+std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  if (!scenario.actions.empty()) return findings;
+  for (size_t i = 0; i < scenario.workers.size(); ++i) {
+    const NodeId node = scenario.workers[i].node;
+    const WorkerObservation& worker = observation.workers[i];
+    const IdSet cpus = cpus_of(scenario, observation, i);
+    if (!always_wants_cpu(scenario.workers[i].workload) || cpus.ids.size() != 1) continue;
+    if (worker.end != WorkerEnd::Stopped) continue;
+    const Company company = company_on(scenario, observation, cpus.ids[0]);
+    if (!company.is_known) continue;
+    const double turn = turn_ns(scenario, observation, node);
+    const auto throttled = throttled_ns(scenario, observation, node, cpus.ids[0], turn);
+    if (!throttled) continue;
+    const double bound = (company.sleeps ? 2 : 1) * turn / share_against_outside(scenario, observation) +
+                         max_gap_ns(observation) + *throttled;
+    const Wait wait = longest_wait(worker, observation.window_ns);
+    const auto seen_ns = static_cast<double>(observation.window_ns - worker.started_ns) -
+                         2'000.0 * static_cast<double>(scenario.window.sample_every_us);
+    findings.push_back(at_most(
+        {"cpu.stall", Controller::Cpu, node, "ms"}, static_cast<double>(wait.longest_ns) / 1e6, bound / 1e6,
+        fmt::format("longest wait of worker {} in {} for CPU {}, from {:.1f} ms on", i,
+                    scenario.tree.path(node), cpus.ids[0], static_cast<double>(wait.from_ns) / 1e6),
+        seen_ns >= 2 * bound ? "" : "the window is too short for a wait beyond the bound to show"));
+  }
+  return findings;
+}
+
+}  // namespace treeline

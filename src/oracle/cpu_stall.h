@@ -1,0 +1,35 @@
+#pragma once
+
+#include <vector>
+
+#include "model/observation.h"
+#include "model/verdict.h"
+
+namespace treeline {
+
+/// No runnable task waits for its CPU longer than weights, period and quota allow. Judged of each hog that
+/// always wants one CPU (cpusets leave it no other), where all that may run there are CPU hogs, with or
+/// without sleep, and idle workers. Observed is the longest time between two samples in which the worker's
+/// own CPU clock stood still: less than the wait itself, by up to two sampling intervals.
+///
+///   wait ≤ c·turn/s + gap                                              without a quota above
+///   wait ≤ c·turn/s + gap + (⌈(turn + tick + gap)/quota⌉ + 1)·period    with one
+///
+///  - turn: within it a runnable hog surely runs, by weights alone (cpu_turn.h); s: the part of the CPU that
+///    outside tasks leave to the tree (cpu_potential.h, share_against_outside);
+///  - c = 2 where anything that competes goes to sleep and comes back, a throttled group among them, else 1:
+///    what wakes up may first take what it was owed, which EEVDF limits to 2·max(slice, tick) of virtual time
+///    (fair.c, update_entity_lag) and CFS to half a latency, 3 ms·(1 + log2 CPUs) (place_entity): both at
+///    most 2·(base slice + tick) up to 8 CPUs, and thus no more than another turn;
+///  - quota: before the hog runs, its group uses no more than a turn, and may have begun with a debt of a
+///    tick that ended late. Each quota's worth of that ends in one throttling (throttle_cfs_rq), which lasts
+///    until the next period's timer at most (do_sched_cfs_period_timer, distribute_cfs_runtime). With all of
+///    the group's tasks on one CPU no other holds slices of the pool. Of two quotas above one another nothing
+///    is said;
+///  - gap: what the CPU, or the sampler between a clock and its time stamp, was kept from by the outside.
+///
+/// Conclusive if twice that wait would have been seen: the hog had twice as long, and two samples.
+/// No actions: where a task is moved or its limits change, more than one bound would count.
+std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation& observation);
+
+}  // namespace treeline

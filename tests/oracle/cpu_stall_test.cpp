@@ -1,0 +1,101 @@
+#include <gtest/gtest.h>
+
+#include "cpu_world.h"
+
+namespace treeline::cpu_test {
+namespace {
+
+constexpr const char* kName = "cpu.stall";
+
+/// A hog in `a` and one in `b`, both on CPU 1, for 600 ms. The first one's clock stands still from 100 ms on
+/// for `still_ms`.
+CpuWorld two_hogs(int64_t still_ms, int64_t window_ms = 600) {
+  CpuWorld world;
+  world.pin(kRoot, {1});
+  const size_t first = world.hog(world.add(kRoot, "a"));
+  const size_t second = world.hog(world.add(kRoot, "b"));
+  world.ran_ms(first, static_cast<double>(window_ms) / 2);
+  world.ran_ms(second, static_cast<double>(window_ms) / 2);
+  world.run_for_ms(window_ms);
+  int64_t still_ns = 0;
+  for (WorkerSample& sample : world.seen.workers[first].series) {
+    const int64_t at_ms = sample.at_ns / kMs;
+    if (at_ms >= 100 && at_ms <= 100 + still_ms && still_ns == 0) still_ns = sample.cpu_ns;
+    if (at_ms >= 100 && at_ms <= 100 + still_ms) sample.cpu_ns = still_ns;
+  }
+  return world;
+}
+
+TEST(CpuStall, TurnsInTimeHold) {
+  const Finding finding = two_hogs(0).judge(kName, 1);
+  EXPECT_EQ(finding.status, Status::Held) << explain(finding);
+}
+
+TEST(CpuStall, AWaitOfManyTurnsIsViolated) {
+  const CpuWorld world = two_hogs(200);
+  const Finding finding = world.judge(kName, 1);
+  EXPECT_EQ(finding.status, Status::Violated) << explain(finding);
+  EXPECT_DOUBLE_EQ(finding.observed, 200);
+  EXPECT_EQ(world.status(kName, 2), Status::Held);
+}
+
+TEST(CpuStall, ASmallWeightAmongGreatOnesWaitsLonger) {
+  CpuWorld world = two_hogs(200);
+  world.weigh(2, 2'000);
+  EXPECT_NE(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+}
+
+TEST(CpuStall, WithSleepersAWaitMayTakeAnotherTurn) {
+  CpuWorld world = two_hogs(0);
+  const double without = world.judge(kName, 1).bound;
+  world.scenario.workers[1].workload = CpuHog{1, 20, 10'000};
+  const double with = world.judge(kName, 1).bound;
+  EXPECT_GT(with, 1.5 * without);
+  EXPECT_LT(with, 2 * without);
+}
+
+TEST(CpuStall, AQuotaLetsItWaitForItsPeriods) {
+  CpuWorld world = two_hogs(200, 2'000);
+  world.cap(1, 50'000, 100'000);
+  EXPECT_NE(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+  world.scenario.tree[1].limits[Knob::CpuMax] = CpuBandwidth{1'000, 2'000};
+  EXPECT_EQ(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+}
+
+TEST(CpuStall, NothingIsSaidOfTwoQuotasAboveOneAnother) {
+  CpuWorld world = two_hogs(200);
+  world.cap(kRoot, 50'000, 100'000);
+  world.cap(1, 50'000, 100'000);
+  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+}
+
+TEST(CpuStall, AShortWindowIsInconclusive) {
+  EXPECT_EQ(two_hogs(0, 60).status(kName, 1), Status::Inconclusive);
+}
+
+TEST(CpuStall, AHogThatMayGoToAnotherCpuIsNotJudged) {
+  CpuWorld world = two_hogs(200);
+  world.pin(kRoot, {0, 1});
+  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+}
+
+TEST(CpuStall, NeitherIsOneBesideWorkOfAnotherKind) {
+  CpuWorld world = two_hogs(200);
+  world.scenario.workers[1].workload = ForkStorm{};
+  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+}
+
+TEST(CpuStall, NorOneThatDied) {
+  CpuWorld world = two_hogs(200);
+  world.seen.workers[0].end = WorkerEnd::OomKilled;
+  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+}
+
+TEST(CpuStall, AGapOfTheMachineIsNoWait) {
+  CpuWorld world = two_hogs(200);
+  world.gap_ms(80);
+  EXPECT_NE(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+}
+
+}  // namespace
+}  // namespace treeline::cpu_test
