@@ -42,7 +42,8 @@ Scenario draw(const Constraints& constraints) {
   const int sleeper_percent = *one_of(std::vector{0, 40, 80});
   for (const NodeId node : ground.placement.nodes) {
     scenario.workers.push_back({node, *chance(80) ? endless_hog(*uniform(1, 2)) : sleeper()});
-    if (*chance(sleeper_percent)) scenario.workers.push_back({node, sleeper()});
+    const bool has_room = static_cast<int>(scenario.workers.size()) < constraints.max_workers;
+    if (*chance(sleeper_percent) && has_room) scenario.workers.push_back({node, sleeper()});
   }
   scenario.workers.front().workload = endless_hog(1);
   // Several turns of each, and of a kernel that forgets one of them more than twice its longest wait.

@@ -211,6 +211,9 @@ Scenario least_scenario(F fault) {
     case F::MigrationRefused:
     case F::PidsChargeStaysOnMigration:
       return with_migration(chain_with_worker(2, Idle{}));
+    case F::CpuHogStranded:
+    case F::CpuIdles:
+      return with(chain_with_worker(1, hog), 0, Knob::CpusetCpus, IdSet{{0}});
     case F::KernelWarns: {
       Scenario scenario;
       scenario.tree = chain(1);
