@@ -8,6 +8,7 @@ const colour = name => getComputedStyle(document.documentElement).getPropertyVal
 const seriesColour = i => colour(`--s${i % kSwatches}`);
 const seriesDash = i => kDashes[Math.floor(i / kSwatches) % kDashes.length];
 const number = value => value === null || value === undefined ? '–' : String(Number(value.toPrecision(4)));
+const brief = value => value > 0 && value < 0.001 ? '<0.001' : number(value);
 const many = (count, word, plural = `${word}s`) => `${count} ${count === 1 ? word : plural}`;
 
 /** An element with attributes and children; text is never read as HTML. */
@@ -21,6 +22,7 @@ function make(tag, attributes = {}, ...children) {
 }
 
 const head = names => make('thead', {}, make('tr', {}, names.map(name => make('th', {scope: 'col'}, name))));
+const groupHead = (columns, name) => make('th', {scope: 'rowgroup', colspan: columns}, make('span', {}, name));
 const inScroller = (label, table) =>
   make('div', {class: 'wide', role: 'region', 'aria-label': label, tabindex: '0'}, table);
 
@@ -134,7 +136,7 @@ function showSummary() {
     const rows = report.counts.filter(count => count.subject === index);
     if (rows.length === 0) return;
     table.append(make('tbody', {},
-      make('tr', {}, make('th', {scope: 'rowgroup', colspan: 6}, subject.name)),
+      make('tr', {}, groupHead(6, subject.name)),
       rows.map(count => make('tr', {'data-subject': index, 'data-property': count.property},
         make('th', {scope: 'row'}, count.property), countsRow(count)))));
   });
@@ -189,16 +191,19 @@ function textOfChart(chart) {
     ` ${many(chart.events.length, 'event')}.`;
 }
 
+const lineStyle = ({dash} = {}) => !dash || dash.length === 0 ? 'solid' : dash[0] > 2 ? 'dashed' : 'dotted';
+
 function drawUsage(chart) {
   return (place, width) => {
-    let usages = 0;
+    let usages = 0, bounds = 0;
     const flat = {width: 1.5, spanGaps: true, points: {show: false}};
     const series = chart.series.map(({label, kind}) =>
-      kind === 'bound' ? {label, ...flat, stroke: colour('--bad'), dash: [6, 4]}
+      kind === 'bound' ? {label, ...flat, stroke: colour('--bad'), dash: bounds++ ? [] : [6, 4]}
       : kind === 'judged' ? {label, ...flat, stroke: colour('--soft'), dash: [2, 3]}
       : {label, stroke: seriesColour(usages++), width: 2, spanGaps: true, points: {size: 4}});
     return plot(place, width, 260, {
       scales: {x: {time: false}, y: {range: (_, least, most) => [Math.min(0, least), most * 1.08 || 1]}},
+      legend: {markers: {width: 2, dash: (_, i) => lineStyle(series[i - 1])}},
       series: [{label: 'ms', value: (_, value) => number(value)},
                ...series.map(one => ({...one, value: (_, value) => number(value)}))],
       axes: [axis('ms since the start', {size: 36}), axis(chart.unit, {size: 56})],
@@ -301,24 +306,26 @@ const signed = value => value === null ? '–' : `${value > 0 ? '+' : ''}${numbe
 const binName = i => `${number(i * report.bin_width)} – ${number((i + 1) * report.bin_width)}`;
 
 function showInvariants() {
+  const hasDrift = report.invariants.some(({rows}) => rows.some(row => row.earlier));
   const table = make('table', {id: 'checks'}, make('caption', {}, 'Checks and margins by kernel and invariant'),
-    head(['invariant', 'held', 'violated', 'inconclusive', 'median', 'worst', 'drift of the median', 'worst before']));
+    head(['invariant', 'held', 'violated', 'inconclusive', 'median', 'worst',
+          ...(hasDrift ? ['drift of the median', 'worst before'] : [])]));
   report.subjects.forEach((subject, index) => {
     const rows = report.invariants.flatMap(({name, rows}) =>
       rows.filter(row => row.subject === index).map(row => ({name, row})));
     if (rows.length === 0) return;
     table.append(make('tbody', {},
-      make('tr', {}, make('th', {scope: 'rowgroup', colspan: 8}, subject.name)),
+      make('tr', {}, groupHead(hasDrift ? 8 : 6, subject.name)),
       rows.map(({name, row}) => make('tr', {'data-invariant': name, 'data-subject': index},
         make('th', {scope: 'row'}, name),
         ['held', 'violated', 'inconclusive'].map(column => figure(column, row[column])),
         ['median', 'worst'].map(column =>
-          make('td', {'data-figure': column}, number(row.margins && row.margins[column]))),
-        make('td', {'data-figure': 'drift'}, signed(drift(row))),
-        make('td', {'data-figure': 'before'}, number(row.earlier && row.earlier.worst))))));
+          make('td', {'data-figure': column}, brief(row.margins && row.margins[column]))),
+        hasDrift && make('td', {'data-figure': 'drift'}, signed(drift(row))),
+        hasDrift && make('td', {'data-figure': 'before'}, brief(row.earlier && row.earlier.worst))))));
   });
   byId('invariants').append(
-    make('p', {}, `Drift is the median margin of the last ${report.by_day ? 'day' : 'search'} less that of all before.`),
+    !hasDrift ? '' : make('p', {}, `Drift is the median margin of the last ${report.by_day ? 'day' : 'search'} less that of all before.`),
     report.invariants.length > 0 ? inScroller('Checks by invariant and kernel', table) : make('p', {}, 'None was judged.'));
 }
 

@@ -132,6 +132,7 @@ TEST_F(BrowserTest, ShowsTheFiguresOfTheDatabaseWithoutAnError) {
     EXPECT_EQ(figures["held"], world_.ask("SELECT sum(m.held)" + where));
     EXPECT_EQ(figures["violated"], world_.ask("SELECT sum(m.violated)" + where));
     EXPECT_EQ(figures["inconclusive"], world_.ask("SELECT sum(m.inconclusive)" + where));
+    EXPECT_TRUE(figures.contains("drift")) << row.invariant;
     const std::string worst = world_.ask("SELECT max(m.worst)" + where);
     EXPECT_EQ(figures["worst"], fmt::format("{:.4g}", std::stod(worst))) << row.invariant;
   }
@@ -163,6 +164,7 @@ TEST_F(BrowserTest, DrawsTheTreesTheChartsAndTheCommandOfAFailure) {
   EXPECT_EQ(count_of(article, "<tr><th scope=\"row\">"), 22u);
   // One chart of usage, and one of the margins of the one invariant.
   EXPECT_EQ(count_of(opened.dom, "<canvas"), 2u);
+  EXPECT_EQ(count_of(opened.dom, "data-figure=\"drift\""), 0u) << "there was no search before";
 }
 
 TEST_F(BrowserTest, FitsAPhone) {
