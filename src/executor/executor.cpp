@@ -376,7 +376,12 @@ class Run {
     sample();
     ActionObservation seen;
     seen.started_ns = monotonic_ns() - start_ns_;
-    seen.write_errno = groups_->switch_controller(action.node, action.controller, !goes);
+    if (goes) fault_.note_controller_off(action, reader_->read({Counter::PidsCurrent}));
+    if (!fault_.ignores(action)) {
+      seen.write_errno = groups_->switch_controller(action.node, action.controller, !goes);
+    }
+    if (goes && fault_.lifts_quota_on_switch()) set_quota_free(action.node);
+    if (!goes && fault_.keeps_limits_of_controller()) set_lost_limits(action);
     seen.completed_ns = monotonic_ns() - start_ns_;
     if (goes && seen.write_errno == 0) drop_limits_below(limits_, action);
     seen.read = read_below(*groups_, scenario_, action, machine_);
@@ -384,6 +389,14 @@ class Run {
     observation_.actions.push_back(std::move(seen));
     reader_.emplace(*groups_, scenario_.tree.size());  // some files have gone, or are others
     sample();
+  }
+
+  void set_lost_limits(const Action& action) {
+    for (const NodeId node : groups_below(scenario_.tree, action)) {
+      for (const KnobWrite& write : writes_of(scenario_.tree[node].limits)) {
+        if (write.controller == action.controller) groups_->write(node, write);
+      }
+    }
   }
 
   void perform_creation(const Action& action) {

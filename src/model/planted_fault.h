@@ -71,6 +71,10 @@ enum class PlantedFault : uint8_t {
   MemoryPressureOfParent,      ///< A child's memory.pressure reads as its parent's.
   IoPressureMissing,           ///< io.pressure stays at nothing.
   IoPressureOfParent,          ///< A child's io.pressure reads as its parent's.
+  ControllerOffMissed,         ///< A controller that is switched off stays.
+  ControllerLimitComesBack,    ///< A controller that is switched on comes back with the limits of the start.
+  CpuMaxLostOnControllerOff,   ///< cpu.max of a group is lost when its children lose the controller.
+  PidsChargeLostOnControllerOff,  ///< Tasks of groups that lose the controller are charged to nobody.
 };
 
 struct PlantedFaultInfo {
