@@ -6,12 +6,11 @@
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
 #include "model/controllers.h"
+#include "model/rules.h"
 
 namespace treeline {
 
 namespace {
-
-constexpr int kMostWorkers = 4;
 
 /// Which controller goes below which group.
 struct Switch {
@@ -47,19 +46,34 @@ Workload draw_work(const Switch& drawn, bool is_below) {
   return endless_hog(*uniform(1, 2));
 }
 
-/// Of the CPU time, or of the tasks, that are wanted below: enough is missing that its lack shows.
-KnobValue draw_limit(const Scenario& scenario, NodeId node, const Switch& drawn,
+/// Tasks that are there by then, if no limit below keeps them from it.
+int64_t tasks_by_then(const Scenario& scenario, NodeId node, const Switch& drawn, int64_t at_us) {
+  int64_t tasks = 0;
+  for (const Worker& worker : scenario.workers) {
+    if (!scenario.tree.is_in_subtree(worker.node, node)) continue;
+    tasks += std::holds_alternative<Idle>(worker.workload)
+                 ? 1
+                 : 1 + std::min<int64_t>(at_us / drawn.pause_us, drawn.forks);
+  }
+  return std::min(tasks, effective_pids_max(by_now(scenario).tree, node).value_or(tasks));
+}
+
+/// Of the CPU time, or of the tasks, that are wanted below from then on: enough is missing that its lack
+/// shows.
+KnobValue draw_limit(const Scenario& scenario, NodeId node, const Switch& drawn, int64_t at_us,
                      const MachineFacts& machine) {
-  if (drawn.controller == Controller::Pids) return Amount{*uniform<int64_t>(1, drawn.forks)};
+  if (drawn.controller == Controller::Pids) {
+    const int64_t room = *uniform<int64_t>(-2, 4);
+    return Amount{std::max<int64_t>(tasks_by_then(scenario, node, drawn, at_us) + room, 0)};
+  }
   const double cpus = std::max(1, parallelism(scenario, node, machine));
   return *bandwidth_gen({0.25 * cpus, 0.6 * cpus, 2'000, *chance(80) ? 20'000 : 100'000});
 }
 
-/// How long the limits that stand by now need to show.
+/// How long the limits that stand by now need to show; of tasks, soon enough that the storms go on by then.
 int64_t draw_pause_us(const Scenario& scenario, const Switch& drawn, const MachineFacts& machine) {
-  const int64_t least_us = 1'000 * *uniform<int64_t>(20, 60);
-  return drawn.controller == Controller::Pids ? least_us
-                                              : stretch_us(by_now(scenario), drawn.node, least_us, machine);
+  if (drawn.controller == Controller::Pids) return drawn.pause_us * *uniform<int64_t>(5, 14);
+  return stretch_us(by_now(scenario), drawn.node, 1'000 * *uniform<int64_t>(20, 60), machine);
 }
 
 /// The action, if the scenario is as it must be for it by then.
@@ -87,33 +101,38 @@ void draw_switches(Scenario& scenario, const Switch& drawn, const Constraints& c
     const NodeId node =
         *one_of(comes && *chance(70) ? scenario.tree.subtree(drawn.node) : scenario.tree.lineage(drawn.node));
     add(scenario,
-        {at_us, Action::Kind::SetLimit, node, drawn.knob(), draw_limit(scenario, node, drawn, machine)},
+        {at_us, Action::Kind::SetLimit, node, drawn.knob(),
+         draw_limit(scenario, node, drawn, at_us, machine)},
         drawn);
     at_us += draw_pause_us(scenario, drawn, machine);
   }
 }
 
-/// A limit of the group, or above it, which binds all the time, and limits below, which go.
+/// A limit of the group, or above it, which binds all the time, and limits below, which go. Where both are,
+/// the one may hide the other's lack.
 void draw_limits(Scenario& scenario, const Switch& drawn, const MachineFacts& machine) {
-  if (*chance(75)) {
+  const bool is_above = *chance(65);
+  if (is_above) {
     const NodeId above = changed_node(scenario.tree, drawn.node);
-    scenario.tree[above].limits[drawn.knob()] = draw_limit(scenario, above, drawn, machine);
+    scenario.tree[above].limits[drawn.knob()] = draw_limit(scenario, above, drawn, 0, machine);
   }
+  if (is_above && *chance(40)) return;
   for (const NodeId node : scenario.tree.subtree(drawn.node)) {
     if (node == drawn.node || !*chance(50)) continue;
-    scenario.tree[node].limits[drawn.knob()] = draw_limit(scenario, node, drawn, machine);
+    scenario.tree[node].limits[drawn.knob()] = draw_limit(scenario, node, drawn, 0, machine);
   }
 }
 
 Scenario draw(const Constraints& constraints) {
-  const Ground ground = *ground_gen(constraints, kMostWorkers, 1);
+  const Ground ground = *ground_gen(constraints, 4, 1);
   Scenario scenario = begun_on(ground);
   Switch drawn;
   drawn.node = draw_node(ground);
   drawn.controller = draw_controller(constraints.machine);
-  drawn.pause_us = 1'000 * *uniform<int64_t>(3, 12);
-  const int most_forks = std::max(2, constraints.max_processes / kMostWorkers - 2);
-  drawn.forks = *uniform(std::min(6, most_forks), most_forks);
+  drawn.pause_us = 1'000 * *uniform<int64_t>(2, 4);
+  const int sharers = static_cast<int>(ground.placement.nodes.size());
+  const int most_forks = std::max(2, constraints.max_processes / sharers - 2);
+  drawn.forks = *uniform(std::min(14, most_forks), most_forks);
   for (const NodeId node : ground.placement.nodes) {
     scenario.workers.push_back({node, draw_work(drawn, scenario.tree.is_in_subtree(node, drawn.node))});
   }
