@@ -78,7 +78,7 @@ int64_t draw_pause_us(const Scenario& scenario, const Switch& drawn, const Machi
 
 /// The action, if the scenario is as it must be for it by then.
 void add(Scenario& scenario, Action action, const Switch& drawn) {
-  action.controller = drawn.controller;
+  if (switches_a_controller(action)) action.controller = drawn.controller;
   scenario.actions.push_back(std::move(action));
   Scenario checked = scenario;
   checked.window = {kMaxWindowUs, false, 10'000};
