@@ -7,6 +7,7 @@
 
 #include "generators/scenario_gen.h"
 #include "generators/shrink.h"
+#include "model/controllers.h"
 #include "model/hash.h"
 
 namespace treeline {
@@ -53,6 +54,7 @@ constexpr std::array<std::string_view, 1> kMemoryMigrationAims{"memory.migration
 constexpr std::array<std::string_view, 2> kPidsMigrationAims{"pids.max", "pids.conservation"};
 constexpr std::array<std::string_view, 2> kHotplugAims{"cpu.bandwidth", "cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kGroupsAims{"cgroup.removal"};
+constexpr std::array<std::string_view, 3> kControllersAims{"cgroup.controllers", "cpu.bandwidth", "pids.max"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
 struct Entry {
@@ -60,7 +62,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 29;
+constexpr size_t kCount = 30;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -133,6 +135,11 @@ const std::array<Entry, kCount>& entries() {
       {{"cpu_contention", "Where tasks compete for a CPU, nobody starves and it never idles", kCpuWeight,
         kContentionAims},
        cpu_contention_gen},
+      {{"controllers",
+        "Limits go with their controller, those above bind on, and it comes back without any",
+        {},
+        kControllersAims},
+       controllers_gen},
   }};
   return kEntries;
 }
@@ -189,6 +196,12 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   }
   if (property.name == "kill" && !machine.controllers.contains(Controller::Core)) {
     return "cgroup.kill needs cgroup v2";
+  }
+  const auto known = switchable_controllers();
+  if (property.name == "controllers" && std::none_of(known.begin(), known.end(), [&](Controller controller) {
+        return can_switch(machine, controller);
+      })) {
+    return "only cgroup v2 switches controllers while work runs, and has neither cpu nor pids here";
   }
   const bool has_one_cpu = machine.cpus.size() < 2;
   if ((property.name == "cpuset" || property.name == "cpuset_change") && has_one_cpu) {

@@ -104,7 +104,25 @@ void add_partial_rates(Candidates& candidates, const Scenario& scenario) {
 
 }  // namespace
 
-Candidates drop_actions(const Scenario& scenario) { return drop_from(scenario, &Scenario::actions); }
+Candidates drop_actions(const Scenario& scenario) {
+  Candidates candidates = drop_from(scenario, &Scenario::actions);
+  // A controller that comes back without having gone is none: both go.
+  const auto& actions = scenario.actions;
+  for (size_t i = 0; i < actions.size(); ++i) {
+    if (actions[i].kind != Action::Kind::DisableController) continue;
+    const auto comes = std::find_if(
+        actions.begin() + static_cast<std::ptrdiff_t>(i), actions.end(), [&](const Action& later) {
+          return later.kind == Action::Kind::EnableController && later.node == actions[i].node &&
+                 later.controller == actions[i].controller;
+        });
+    if (comes == actions.end()) continue;
+    candidates.push_back(scenario);
+    auto& kept = candidates.back().actions;
+    kept.erase(kept.begin() + (comes - actions.begin()));
+    kept.erase(kept.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return candidates;
+}
 
 Candidates join_actions(const Scenario& scenario) {
   Candidates candidates;

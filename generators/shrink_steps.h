@@ -27,7 +27,8 @@ Scenario keep_nodes(const Scenario& scenario, const std::vector<bool>& is_kept);
 
 // shrink_contents.cpp
 /// All, one half, then one of: actions, probes, workers. Of workers also one that wants as much as two, and
-/// all but one with each memory.max lowered that the others do not reach.
+/// all but one with each memory.max lowered that the others do not reach. Of actions also a controller's
+/// going with its coming back.
 Candidates drop_actions(const Scenario& scenario);
 Candidates drop_probes(const Scenario& scenario);
 Candidates drop_workers(const Scenario& scenario);

@@ -320,6 +320,18 @@ int CgroupTree::migrate(pid_t pid, NodeId node) {
   return 0;
 }
 
+int CgroupTree::switch_controller(NodeId top, Controller controller, bool is_on) {
+  std::vector<NodeId> nodes = impl_->present(top);
+  if (!is_on) std::reverse(nodes.begin(), nodes.end());
+  for (const NodeId node : nodes) {
+    if (!impl_->has_present_child(node)) continue;
+    const std::string change = (is_on ? "+" : "-") + std::string(controller_name(controller));
+    if (const int error = write_file(path(node, controller) + "/cgroup.subtree_control", change))
+      return error;
+  }
+  return 0;
+}
+
 Result<void> CgroupTree::attach_to_owner(pid_t pid, Controller controller) {
   const Part* part = impl_->part_of(controller);
   if (!part) return {};

@@ -60,6 +60,11 @@ class CgroupTree {
   /// Ends every process in the subtree and removes its groups, as destroy() does.
   Result<void> remove(NodeId top, std::chrono::milliseconds deadline);
 
+  /// Switches a controller of v2 on or off for all groups below the node: the errno of the first refusal (0:
+  /// none). A group must have it to give it to its children, and may not keep it from them while a child
+  /// gives it on (kernel/cgroup/cgroup.c, cgroup_subtree_control_write): on from above, off from below.
+  int switch_controller(NodeId top, Controller controller, bool is_on);
+
   /// Moves a process to the owner group's level in one hierarchy: out of the tree (planted faults). On v2
   /// into a leaf proxy of the owner group.
   Result<void> attach_to_owner(pid_t pid, Controller controller);

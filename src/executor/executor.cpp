@@ -25,6 +25,7 @@
 #include "executor/worker_events.h"
 #include "executor/worker_process.h"
 #include "model/charge.h"
+#include "model/controllers.h"
 #include "model/rules.h"
 
 namespace treeline {
@@ -373,6 +374,37 @@ class Run {
         return perform_creation(action);
       case Action::Kind::Remove:
         return perform_removal(action);
+      case Action::Kind::DisableController:
+      case Action::Kind::EnableController:
+        return perform_switch(action);
+    }
+  }
+
+  void perform_switch(const Action& action) {
+    const bool goes = action.kind == Action::Kind::DisableController;
+    sample();
+    ActionObservation seen;
+    seen.started_ns = monotonic_ns() - start_ns_;
+    if (goes) fault_.note_controller_off(action, reader_->read({Counter::PidsCurrent}));
+    if (!fault_.ignores(action)) {
+      seen.write_errno = groups_->switch_controller(action.node, action.controller, !goes);
+    }
+    if (goes && fault_.lifts_quota_on_switch()) set_quota_free(action.node);
+    if (!goes && fault_.keeps_limits_of_controller()) set_lost_limits(action);
+    seen.completed_ns = monotonic_ns() - start_ns_;
+    if (goes && seen.write_errno == 0) drop_limits_below(limits_, action);
+    seen.read = read_below(*groups_, scenario_, action, machine_);
+    seen.progress = progress();
+    observation_.actions.push_back(std::move(seen));
+    reader_.emplace(*groups_, scenario_.tree.size());  // some files have gone, or are others
+    sample();
+  }
+
+  void set_lost_limits(const Action& action) {
+    for (const NodeId node : groups_below(scenario_.tree, action)) {
+      for (const KnobWrite& write : writes_of(scenario_.tree[node].limits)) {
+        if (write.controller == action.controller) groups_->write(node, write);
+      }
     }
   }
 

@@ -174,6 +174,7 @@ bool FaultPlayer::ignores(const Action& action) const {
   return (is(PlantedFault::MigrationMissed) && action.kind == Action::Kind::Migrate) ||
          (is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw) ||
          (is(PlantedFault::KillMissed) && action.kind == Action::Kind::Kill) ||
+         (is(PlantedFault::ControllerOffMissed) && action.kind == Action::Kind::DisableController) ||
          (action.kind == Action::Kind::SetLimit && ignores_change(action.knob));
 }
 
@@ -203,6 +204,24 @@ void FaultPlayer::account_for_removals(std::vector<Counters>& nodes) const {
 
 void FaultPlayer::note_migration(const Action& action, NodeId from, int64_t bytes) {
   migrations_.push_back({from, action.node, bytes});
+}
+
+void FaultPlayer::note_controller_off(const Action& action, const std::vector<Counters>& nodes) {
+  if (!is(PlantedFault::PidsChargeLostOnControllerOff) || action.controller != Controller::Pids) return;
+  int64_t tasks = 0;
+  for (const NodeId child : scenario_.tree.children(action.node)) {
+    tasks += get(nodes[static_cast<size_t>(child)], Counter::PidsCurrent).value_or(0);
+  }
+  lost_tasks_.push_back({action.node, tasks});
+}
+
+void FaultPlayer::lose_tasks(std::vector<Counters>& nodes) const {
+  for (const LostTasks& lost : lost_tasks_) {
+    for (const NodeId above : scenario_.tree.lineage(lost.node)) {
+      auto& own = nodes[static_cast<size_t>(above)];
+      if (own.contains(Counter::PidsCurrent)) own[Counter::PidsCurrent] -= lost.tasks;
+    }
+  }
 }
 
 void FaultPlayer::shift_charges(std::vector<Counters>& nodes) const {
@@ -294,6 +313,7 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
   if (!fault_ || moment == Moment::Before) return;
   if (is(PlantedFault::CpuUsageUnderReported)) cap_usage(nodes, elapsed_ns);
   if (moment != Moment::Drained) shift_charges(nodes);
+  if (moment != Moment::Drained) lose_tasks(nodes);
   account_for_removals(nodes);
   if (is(PlantedFault::CpuUsageLeaks)) leak(nodes, Counter::CpuUsageNs);
   if (is(PlantedFault::MemoryUsageLeaks)) leak(nodes, Counter::MemoryCurrent);

@@ -30,6 +30,10 @@ class FaultPlayer {
   bool ignores(const Action& action) const;
   /// The errno with which a migration is refused; 0: it is not.
   int migration_errno() const;
+  /// What a controller had set is set again when it comes back.
+  bool keeps_limits_of_controller() const { return is(PlantedFault::ControllerLimitComesBack); }
+  /// cpu.max of a group is lost when its children lose the controller.
+  bool lifts_quota_on_switch() const { return is(PlantedFault::CpuMaxLostOnControllerOff); }
   /// cpu.max is lost where a task comes in.
   bool lifts_quota_on_hotplug() const { return is(PlantedFault::CpuMaxLostOnHotplug); }
   bool lifts_quota_on_migration() const { return is(PlantedFault::CpuMaxLostOnMigration); }
@@ -38,6 +42,8 @@ class FaultPlayer {
   /// Call with the last readings in which the group was there.
   void note_removal(NodeId node, const std::vector<Counters>& nodes);
   void note_migration(const Action& action, NodeId from, int64_t bytes);
+  /// A controller goes below the action's node; call with the last readings before.
+  void note_controller_off(const Action& action, const std::vector<Counters>& nodes);
 
   enum class Moment { Before, Window, After, Drained };
   /// Counters of all nodes as the defective kernel reports them, `elapsed_ns` after the first attach.
@@ -67,6 +73,12 @@ class FaultPlayer {
     NodeId node;
     int64_t usage_ns;
   };
+  struct LostTasks {
+    NodeId node;
+    int64_t tasks;
+  };
+  void lose_tasks(std::vector<Counters>& nodes) const;
+  std::vector<LostTasks> lost_tasks_;
   std::vector<Migration> migrations_;
   std::vector<Removal> removals_;
 };

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cgroup/fd.h"
+#include "model/controllers.h"
 
 namespace treeline {
 
@@ -65,6 +66,14 @@ void put_weight_back(CgroupTree& groups, NodeId node, const Limits& own, const K
 std::string read_joined(const CgroupTree& groups, NodeId node, const std::vector<KnobWrite>& writes,
                         const KnobContext& context) {
   return joined(read_all(groups, node, writes, context));
+}
+
+std::string read_below(const CgroupTree& groups, const Scenario& scenario, const Action& action,
+                       const MachineFacts& machine) {
+  const KnobContext context = machine.knob_context(action.controller);
+  return text_below(scenario, action, machine, [&](NodeId node, const KnobWrite& write) {
+    return groups.read(node, write, context).value_or(kNoFile);
+  });
 }
 
 std::vector<ProbeObservation> run_probes(CgroupTree& groups, const Scenario& scenario,

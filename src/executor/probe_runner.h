@@ -13,6 +13,10 @@ namespace treeline {
 std::string read_joined(const CgroupTree& groups, NodeId node, const std::vector<KnobWrite>& writes,
                         const KnobContext& context);
 
+/// How the files of the action's controller read below its node by now: text_below() of model/controllers.h.
+std::string read_below(const CgroupTree& groups, const Scenario& scenario, const Action& action,
+                       const MachineFacts& machine);
+
 /// Tries each probe's write in turn and puts the old value back.
 std::vector<ProbeObservation> run_probes(CgroupTree& groups, const Scenario& scenario,
                                          const MachineFacts& machine);

@@ -15,25 +15,12 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kStatuses{"not_applicable", "held", "inconclusive", "violated"};
 
-template <typename Archive, typename MaybeConst>
-void archive_controller(Archive& archive, MaybeConst& controller) {
-  if constexpr (Archive::kReads) {
-    std::string name;
-    archive.field("controller", name);
-    const std::optional<Controller> known = controller_from_name(name);
-    if (!known) throw Refusal{archive.path() + "/controller", "is no controller's name"};
-    controller = *known;
-  } else {
-    archive.field("controller", std::string(controller_name(controller)));
-  }
-}
-
 }  // namespace
 
 template <typename Archive>
 void fields(Archive& archive, Finding& finding) {
   archive.field("invariant", finding.invariant);
-  archive_controller(archive, finding.controller);
+  json_detail::archive_controller(archive, finding.controller);
   archive.field("node", finding.node);
   archive.choice("status", finding.status, kStatuses);
   archive.field("bound", finding.bound);
@@ -60,7 +47,7 @@ void fields(Archive& archive, Rate& rate) {
 template <typename Archive>
 void signature_fields(Archive& archive, Signature& signature) {
   archive.field("invariant", signature.invariant);
-  archive_controller(archive, signature.controller);
+  json_detail::archive_controller(archive, signature.controller);
   archive.field("mode", signature.mode);
 }
 

@@ -26,5 +26,18 @@ Json knob_value_to_json(const KnobValue& value);
 KnobValue knob_value_from_json(Knob knob, const Json& in, const std::string& path);
 Knob knob_from_json(const std::string& name, const std::string& path);
 
+template <typename Archive, typename MaybeConst>
+void archive_controller(Archive& archive, MaybeConst& controller) {
+  if constexpr (Archive::kReads) {
+    std::string name;
+    archive.field("controller", name);
+    const std::optional<Controller> known = controller_from_name(name);
+    if (!known) throw Refusal{archive.path() + "/controller", "is no controller's name"};
+    controller = *known;
+  } else {
+    archive.field("controller", std::string(controller_name(controller)));
+  }
+}
+
 }  // namespace json_detail
 }  // namespace treeline

@@ -214,6 +214,7 @@ void fields(Archive& archive, Action& action) {
   }
   if (action.kind == Action::Kind::SetLimit) archive_setting(archive, action.knob, action.value);
   if (action.kind == Action::Kind::Migrate) archive.field("worker", action.worker);
+  if (switches_a_controller(action)) json_detail::archive_controller(archive, action.controller);
 }
 
 template <typename Archive>

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 61> kTable{{
+constexpr std::array<PlantedFaultInfo, 65> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -383,6 +383,31 @@ constexpr std::array<PlantedFaultInfo, 61> kTable{{
      "cpu_contention",
      "cpu.work_conservation",
      {1, 0, 1, 1, 0}},
+    // A group and a child that loses the controller, and has it back with what it had.
+    {F::ControllerOffMissed,
+     "controller-off-missed",
+     "a controller that is switched off stays",
+     "controllers",
+     "cgroup.controllers",
+     {2, 1, 0, 0, 0}},
+    {F::ControllerLimitComesBack,
+     "controller-limit-comes-back",
+     "a controller that is switched on comes back with the limits of the start",
+     "controllers",
+     "cgroup.controllers",
+     {2, 2, 0, 1, 0}},
+    {F::CpuMaxLostOnControllerOff,
+     "cpu-max-lost-on-controller-off",
+     "cpu.max of a group is lost when its children lose the controller",
+     "controllers",
+     "cpu.bandwidth",
+     {2, 1, 1, 1, 0}},
+    {F::PidsChargeLostOnControllerOff,
+     "pids-charge-lost-on-controller-off",
+     "the tasks of groups that lose the controller are charged to nobody",
+     "controllers",
+     "pids.conservation",
+     {2, 1, 1, 0, 0}},
 }};
 
 }  // namespace

@@ -73,6 +73,10 @@ enum class PlantedFault : uint8_t {
   IoPressureOfParent,          ///< A child's io.pressure reads as its parent's.
   CpuHogStranded,              ///< From the third sample on a hog never runs again.
   CpuIdles,                    ///< All tasks together run half of each 10 ms only, where no limit says so.
+  ControllerOffMissed,         ///< A controller that is switched off stays.
+  ControllerLimitComesBack,    ///< A controller that is switched on comes back with the limits of the start.
+  CpuMaxLostOnControllerOff,   ///< cpu.max of a group is lost when its children lose the controller.
+  PidsChargeLostOnControllerOff,  ///< Tasks of groups that lose the controller are charged to nobody.
 };
 
 struct PlantedFaultInfo {

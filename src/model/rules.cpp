@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "model/controllers.h"
 #include "model/rules_partition.h"
 #include "model/rules_v2.h"
 
@@ -301,6 +302,10 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
       check_change(scenario, i, machine, faults);
     } else if (moves_a_cpu(scenario.actions[i])) {
       check_hotplug(scenario, i, machine, faults);
+    } else if (switches_a_controller(scenario.actions[i])) {
+      if (can_switch(machine, scenario.actions[i].controller)) continue;
+      faults.push_back(
+          {fmt::format("/actions/{}/controller", i), "only cgroup v2 switches it, and has it not here"});
     } else if (const auto controller = controller_of(scenario.actions[i])) {
       check_controller(machine, *controller, faults);
     }

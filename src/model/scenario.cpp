@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "model/controllers.h"
+
 namespace treeline {
 
 std::string describe(const Strategy& strategy) {
@@ -32,6 +34,9 @@ std::optional<Controller> controller_of(const Action& action) {
   switch (action.kind) {
     case Action::Kind::SetLimit:
       return knob_info(action.knob).controller;
+    case Action::Kind::DisableController:
+    case Action::Kind::EnableController:
+      return action.controller;
     case Action::Kind::Kill:
       return Controller::Core;
     case Action::Kind::Migrate:
@@ -51,6 +56,10 @@ bool moves_a_cpu(const Action& action) {
   return action.kind == Action::Kind::CpuOffline || action.kind == Action::Kind::CpuOnline;
 }
 
+bool switches_a_controller(const Action& action) {
+  return action.kind == Action::Kind::DisableController || action.kind == Action::Kind::EnableController;
+}
+
 std::string describe(const Action& action, const Tree& tree) {
   if (action.kind == Action::Kind::Migrate) {
     return fmt::format("migrate worker {} to {}", action.worker, tree.path(action.node));
@@ -61,6 +70,7 @@ std::string describe(const Action& action, const Tree& tree) {
   if (action.kind == Action::Kind::SetLimit) {
     text += fmt::format(" {}={}", knob_info(action.knob).name, describe(action.knob, action.value));
   }
+  if (switches_a_controller(action)) text += fmt::format(" {}", controller_name(action.controller));
   return text;
 }
 
@@ -74,6 +84,7 @@ Scenario scenario_after(const Scenario& scenario, size_t actions, const std::fun
     if (action.kind == Action::Kind::Migrate) {
       after.workers[static_cast<size_t>(action.worker)].node = action.node;
     }
+    if (action.kind == Action::Kind::DisableController) drop_limits_below(after.tree, action);
   }
   const std::set<NodeId> absent = absent_after(scenario, actions, taken);
   for (const NodeId node : absent) after.tree[node].limits.clear();

@@ -49,6 +49,8 @@ struct Action {
     CpuOnline,
     Create,  ///< The subtree of `node`, which was not there until then, is made, and its workers start.
     Remove,  ///< All that is in the subtree of `node` is killed, and its groups are removed.
+    DisableController,  ///< All groups below `node` lose `controller` (v2: cgroup.subtree_control).
+    EnableController,   ///< They get it back, with the limits of a new group: none.
   };
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
@@ -60,12 +62,15 @@ struct Action {
   int worker = 0;
   /// CpuOffline, CpuOnline: which. It is online, or offline, by then.
   int cpu = 0;
+  /// DisableController, EnableController: which, see model/controllers.h.
+  Controller controller = Controller::Cpu;
   bool operator==(const Action&) const = default;
 };
 
 /// By Action::Kind; also in JSON.
-inline constexpr std::array<std::string_view, 9> kActionNames{
-    "freeze", "thaw", "kill", "set_limit", "migrate", "cpu_offline", "cpu_online", "create", "remove"};
+inline constexpr std::array<std::string_view, 11> kActionNames{
+    "freeze",     "thaw",   "kill",   "set_limit",      "migrate",      "cpu_offline",
+    "cpu_online", "create", "remove", "controller_off", "controller_on"};
 
 /// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
 std::span<const Knob> changeable_knobs();
@@ -73,7 +78,10 @@ std::span<const Knob> changeable_knobs();
 std::optional<Controller> controller_of(const Action& action);
 /// A CPU goes or comes; the action has no node.
 bool moves_a_cpu(const Action& action);
-/// "freeze t/a", "set_limit t/a cpu.max=10/100 ms", "migrate worker 0 to t/a", "cpu_offline 1"
+/// A controller goes or comes below the action's node.
+bool switches_a_controller(const Action& action);
+/// "freeze t/a", "set_limit t/a cpu.max=10/100 ms", "migrate worker 0 to t/a", "cpu_offline 1",
+/// "controller_off t/a cpu"
 std::string describe(const Action& action, const Tree& tree);
 
 /// One write that is tried after the tree stands and before any worker starts, to see whether the kernel
@@ -129,7 +137,7 @@ std::vector<Fault> validate(const Scenario& scenario);
 
 /// The scenario as it stands when its first `actions` actions are over, without actions: limits that were set
 /// and workers that were moved by those that `taken` says were done. A node that is not there by then has no
-/// limits, and its workers are idle.
+/// limits, and its workers are idle; one that has lost a controller has lost its limits for good.
 Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
 /// CPUs that are offline by then.
 std::set<int> offline_after(const Scenario& scenario, size_t actions,

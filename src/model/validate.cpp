@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "model/controllers.h"
 #include "model/scenario.h"
 
 namespace treeline {
@@ -130,9 +131,10 @@ class Validator {
       check_node_id(path + "/node", action.node);
       in_range(path + "/at_us", action.at_us, previous, std::max(previous, scenario_.window.length_us));
       previous = std::max(previous, action.at_us);
-      if (action.kind == Action::Kind::SetLimit) check_change(path, action);
+      if (action.kind == Action::Kind::SetLimit) check_change(path, i);
       if (action.kind == Action::Kind::Migrate) check_migration(path, i);
       if (moves_a_cpu(action)) check_hotplug(path, i);
+      if (switches_a_controller(action)) check_switch(path, i);
       if (!moves_a_cpu(action)) check_presence(path, i);
     }
     if (!scenario_.actions.empty() && scenario_.window.until_settled) {
@@ -140,12 +142,42 @@ class Validator {
     }
   }
 
-  void check_change(const std::string& path, const Action& action) {
+  void check_change(const std::string& path, size_t i) {
+    const Action& action = scenario_.actions[i];
     const auto knobs = changeable_knobs();
     if (std::find(knobs.begin(), knobs.end(), action.knob) == knobs.end()) {
       refuse(path + "/knob", "cannot be changed by an action");
     } else if (const auto why = why_illegal(action.knob, action.value)) {
       refuse(path + "/value" + why->json_path, why->message);
+    } else if (lacks(action.node, knob_info(action.knob).controller, i)) {
+      refuse(path + "/node", "it does not have the limit's controller by then");
+    }
+  }
+
+  bool lacks(NodeId node, Controller controller, size_t actions) const {
+    return faults_.empty() &&
+           lacking_after(scenario_, controller, actions, [](size_t) { return true; }).contains(node);
+  }
+
+  /// What is switched off must be on below the node, and the other way round; the node itself must have it.
+  void check_switch(const std::string& path, size_t i) {
+    const Action& action = scenario_.actions[i];
+    const auto controllers = switchable_controllers();
+    const bool goes = action.kind == Action::Kind::DisableController;
+    if (!faults_.empty()) return;
+    if (std::find(controllers.begin(), controllers.end(), action.controller) == controllers.end()) {
+      return refuse(path + "/controller", "cannot be switched by an action");
+    }
+    if (moves_groups(scenario_)) {
+      return refuse(path, "controllers stay where groups come and go");
+    }
+    const std::vector<NodeId> children = scenario_.tree.children(action.node);
+    if (children.empty()) {
+      refuse(path + "/node", "it has no children");
+    } else if (lacks(action.node, action.controller, i)) {
+      refuse(path + "/node", "it does not have the controller itself by then");
+    } else if (goes == lacks(children.front(), action.controller, i)) {
+      refuse(path + "/node", fmt::format("it is {} there already", goes ? "off" : "on"));
     }
   }
 

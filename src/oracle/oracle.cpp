@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "model/controllers.h"
+#include "oracle/cgroup_controllers.h"
 #include "oracle/cgroup_hierarchy.h"
 #include "oracle/cgroup_kill.h"
 #include "oracle/cgroup_removal.h"
@@ -35,9 +37,10 @@ using C = Controller;
 constexpr uint8_t kWorkers = Invariant::kWorkers;
 constexpr uint8_t kCpus = Invariant::kCpus;
 constexpr uint8_t kGroups = Invariant::kGroups;
-constexpr uint8_t kAll = kWorkers | kCpus | kGroups;
+constexpr uint8_t kControllers = Invariant::kControllers;
+constexpr uint8_t kAll = kWorkers | kCpus | kGroups | kControllers;
 
-constexpr std::array<Invariant, 39> kInvariants{{
+constexpr std::array<Invariant, 40> kInvariants{{
     // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
     {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
      kWorkers},
@@ -50,8 +53,8 @@ constexpr std::array<Invariant, 39> kInvariants{{
     {"cpu.stall", C::Cpu, "No runnable task waits longer than weights and quotas allow", judge_cpu_stall},
     {"cpu.work_conservation", C::Cpu, "No CPU idles while a task waits for it", judge_cpu_work_conservation},
     {"cpu.conservation", C::Cpu, "A group's CPU time is its tasks' and its children's",
-     judge_cpu_conservation, kCpus},
-    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage, kCpus},
+     judge_cpu_conservation, kCpus | kControllers},
+    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage, kCpus | kControllers},
     {"cpu.pressure", C::Cpu, "A group's CPU pressure is the time that its tasks waited", judge_cpu_pressure},
     {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement,
      kWorkers | kCpus},
@@ -76,7 +79,7 @@ constexpr std::array<Invariant, 39> kInvariants{{
     {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max, kAll},
     {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork, kCpus},
     {"pids.conservation", C::Pids, "A group's tasks are its own and its children's", judge_pids_conservation,
-     kWorkers | kCpus},
+     kWorkers | kCpus | kControllers},
     {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
     {"io.pressure", C::Io, "A group's I/O pressure is the time that its tasks waited for I/O",
      judge_io_pressure},
@@ -88,6 +91,8 @@ constexpr std::array<Invariant, 39> kInvariants{{
      judge_cgroup_migration, kAll},
     {"cgroup.removal", C::Core, "A group is removed whole, and what it used stays counted above",
      judge_cgroup_removal, kAll},
+    {"cgroup.controllers", C::Core, "A controller goes with its limits, and comes back without any",
+     judge_cgroup_controllers, kAll},
     {"cgroup.kill", C::Core, "cgroup.kill leaves nothing and takes nobody else", judge_cgroup_kill, kCpus},
     {"cgroup.hierarchy", C::Core, "A group is refused iff a hierarchy limit above is reached",
      judge_cgroup_hierarchy, kCpus},
@@ -98,7 +103,8 @@ constexpr std::array<Invariant, 39> kInvariants{{
 
 uint8_t moves_of(const Scenario& scenario) {
   return static_cast<uint8_t>((migrates(scenario) ? kWorkers : 0) | (moves_cpus(scenario) ? kCpus : 0) |
-                              (moves_groups(scenario) ? kGroups : 0));
+                              (moves_groups(scenario) ? kGroups : 0) |
+                              (switches_controllers(scenario) ? kControllers : 0));
 }
 
 bool fits(const Scenario& scenario, const Observation& observation) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/controllers.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/segments.h"
@@ -112,7 +113,8 @@ void judge_max_in(const Observation& observation, const Segment& segment, std::v
 
 std::vector<Finding> judge_pids_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  if (changes(scenario, Knob::PidsMax) || migrates(scenario) || moves_groups(scenario)) {
+  if (changes(scenario, Knob::PidsMax) || migrates(scenario) || moves_groups(scenario) ||
+      switches_controllers(scenario)) {
     for (const Segment& segment : segments_of(scenario, observation)) {
       judge_max_in(observation, segment, findings);
     }
@@ -239,22 +241,28 @@ bool was_left_by_children(const Scenario& scenario, const Observation& observati
 
 std::vector<Finding> judge_pids_conservation(const Scenario& whole, const Observation& observation) {
   const Scenario scenario = scenario_at_end(whole, observation);
+  const std::set<NodeId> lacking = lacking_after(whole, Controller::Pids, whole.actions.size(),
+                                                 [&](size_t i) { return was_changed(observation, i); });
   std::vector<Finding> findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto current = get(observation.nodes[static_cast<size_t>(node)].after, Counter::PidsCurrent);
-    const std::vector<NodeId> children = scenario.tree.children(node);
+    std::vector<NodeId> children = scenario.tree.children(node);
+    // Tasks of groups without the controller are the node's own (pids_can_attach).
+    const bool counts_all = !children.empty() && lacking.contains(children.front());
+    if (counts_all) children.clear();
+    const std::vector<size_t> own = counts_all ? workers_in(scenario, node) : workers_at(scenario, node);
     const bool all_read = std::all_of(children.begin(), children.end(), [&](NodeId child) {
       return get(observation.nodes[static_cast<size_t>(child)].after, Counter::PidsCurrent).has_value();
     });
     if (!current || !all_read) continue;
     if (workers_in(scenario, node).empty() && workers_in(whole, node).empty()) continue;
     int64_t tasks = 0;
-    const auto own_threads = static_cast<double>(ending_threads(scenario, workers_at(scenario, node)));
+    const auto own_threads = static_cast<double>(ending_threads(scenario, own));
     const auto all_threads = static_cast<double>(ending_threads(scenario, workers_in(scenario, node)));
     std::string why;
     if (any_left_children(scenario, observation, node)) why = "a killed worker left children";
     if (was_left_by_children(whole, observation, node)) why = "a worker that moved has children here";
-    for (const size_t i : workers_at(scenario, node)) {
+    for (const size_t i : own) {
       const WorkerObservation& worker = observation.workers[i];
       const bool lived = worker.end == WorkerEnd::Stopped || worker.end == WorkerEnd::Finished;
       const bool threads_ended = std::holds_alternative<CpuHog>(scenario.workers[i].workload);

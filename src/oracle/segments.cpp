@@ -59,7 +59,8 @@ namespace {
 
 bool begins_a_segment(const Action& action) {
   return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::Migrate ||
-         action.kind == Action::Kind::Create || action.kind == Action::Kind::Remove;
+         action.kind == Action::Kind::Create || action.kind == Action::Kind::Remove ||
+         switches_a_controller(action);
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 
 namespace treeline {
 
-/// A stretch of a run in which no limit changed, no worker moved and no group came or went, between two
-/// readings of all counters. A run without any such action that the kernel took is one stretch. The time in
-/// which a change is written belongs to none.
+/// A stretch of a run in which no limit changed, no worker moved and no group or controller came or went,
+/// between two readings of all counters. A run without any such action that the kernel took is one stretch.
+/// The time in which a change is written belongs to none.
 struct Segment {
   Scenario scenario;      ///< With the limits in force and the workers where they are; without actions.
   int64_t change_ns = 0;  ///< When the write that it begins with began; the first attach in the first one.

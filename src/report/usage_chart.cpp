@@ -116,9 +116,15 @@ class Chart {
   bool sets(const Action& action, Knob knob) const {
     return action.kind == Action::Kind::SetLimit && action.knob == knob && action.node == finding_.node;
   }
+  /// The limit goes with its controller.
+  bool clears(const Action& action, Knob knob) const {
+    return action.kind == Action::Kind::DisableController && action.node != finding_.node &&
+           action.controller == knob_info(knob).controller &&
+           scenario_.tree.is_in_subtree(finding_.node, action.node);
+  }
   bool is_changed(Knob knob) const {
     return std::any_of(scenario_.actions.begin(), scenario_.actions.end(),
-                       [&](const Action& action) { return sets(action, knob); });
+                       [&](const Action& action) { return sets(action, knob) || clears(action, knob); });
   }
 
   /// What the limit allows up to each instant, as the oracle bounds it; false where that is not in question.
@@ -144,18 +150,13 @@ class Chart {
 
   /// A limit as it was in force, also where actions changed it.
   void add_limit(Knob knob) {
-    const std::optional<int64_t> first = amount(scenario_.tree[finding_.node].limits, knob);
-    if (!first && !is_changed(knob)) return;
+    if (!amount(scenario_.tree[finding_.node].limits, knob) && !is_changed(knob)) return;
     std::vector<std::optional<double>> values;
+    size_t done = 0;
     for (const int64_t at : instants_) {
-      std::optional<int64_t> limit = first;
-      for (size_t i = 0; i < scenario_.actions.size(); ++i) {
-        const Action& action = scenario_.actions[i];
-        const auto* value = std::get_if<Amount>(&action.value);
-        if (value && sets(action, knob) && was_changed(seen_, i) && seen_.actions[i].completed_ns <= at) {
-          limit = value->value;
-        }
-      }
+      while (done < seen_.actions.size() && seen_.actions[done].completed_ns <= at) ++done;
+      const Limits limits = tree_in_force(scenario_, seen_, done)[finding_.node].limits;
+      const auto limit = get<Amount>(limits, knob).value_or(Amount{}).value;
       values.push_back(limit ? std::optional(static_cast<double>(*limit) / shown_.scale) : std::nullopt);
     }
     add_bound(std::string(knob_info(knob).name), std::move(values));

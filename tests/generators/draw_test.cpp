@@ -72,13 +72,15 @@ TEST(Draw, EveryScenarioStaysWithinItsConstraints) {
 }
 
 TEST(Draw, EveryScenarioSurvivesJson) {
-  const Constraints constraints = FakeMachine().constraints();
-  for (const Property& property : properties()) {
-    for (uint64_t index = 0; index < 20; ++index) {
-      const Scenario scenario = draw_scenario(property, constraints, 3, index);
-      const Result<Scenario> read = scenario_from_json(to_json(scenario));
-      ASSERT_TRUE(read) << to_string(read.error()) << "\n" << to_json(scenario, 1);
-      EXPECT_EQ(*read, scenario);
+  for (const FakeMachine& machine : {FakeMachine(), FakeMachine().v2()}) {
+    const Constraints constraints = machine.constraints();
+    for (const Property& property : properties()) {
+      for (uint64_t index = 0; index < 20; ++index) {
+        const Scenario scenario = draw_scenario(property, constraints, 3, index);
+        const Result<Scenario> read = scenario_from_json(to_json(scenario));
+        ASSERT_TRUE(read) << to_string(read.error()) << "\n" << to_json(scenario, 1);
+        EXPECT_EQ(*read, scenario) << property.name;
+      }
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "generators/property.h"
+#include "model/controllers.h"
 #include "model/rules.h"
 #include "tests/generators/fake_machine.h"
 
@@ -214,9 +215,9 @@ TEST(Reach, EveryCornerWithin3150Draws) {
   expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 8);
 }
 
-TEST(Reach, EveryCornerOfV2Within4200Draws) {
+TEST(Reach, EveryCornerOfV2Within4350Draws) {
   const FakeMachine machine = FakeMachine().v2().cpus(4).swap(1 << 30);
-  expect_every_corner(machine.constraints(), {Knob::Freeze}, 9);
+  expect_every_corner(machine.constraints(), {Knob::Freeze}, 11);
 }
 
 /// A change of the knob above a worker, for which `fits` holds of the limit before and after.
@@ -363,6 +364,49 @@ TEST(Reach, BusyGroupsThatComeAndThatGoWithin20Draws) {
                });
       });
     });
+  }
+}
+
+/// Within 20 draws a controller goes below a group with a limit, while work goes on below and has one, too.
+TEST(Reach, ControllersThatGoFromBusyGroupsWithLimitsWithin20Draws) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  for (const Knob knob : {Knob::CpuMax, Knob::PidsMax}) {
+    const auto goes = [&](const Scenario& scenario, const Action& action) {
+      const std::vector<NodeId> below = groups_below(scenario.tree, action);
+      const bool binds = scenario.tree[action.node].limits.contains(knob);
+      return action.kind == Action::Kind::DisableController && binds &&
+             action.controller == knob_info(knob).controller &&
+             std::any_of(below.begin(), below.end(), [&](NodeId node) {
+               const bool is_busy = has_worker_below(scenario, node, [](const Workload& workload) {
+                 return !std::holds_alternative<Idle>(workload);
+               });
+               return is_busy && scenario.tree[node].limits.contains(knob);
+             });
+    };
+    for (uint64_t seed = 1; seed <= 5; ++seed) {
+      const int draws = draws_until("controllers", constraints, seed, 20, [&](const Scenario& scenario) {
+        return std::any_of(scenario.actions.begin(), scenario.actions.end(),
+                           [&](const Action& action) { return goes(scenario, action); });
+      });
+      EXPECT_GT(draws, 0) << knob_info(knob).name << ", seed " << seed;
+    }
+  }
+}
+
+TEST(Reach, ControllersThatComeBackAndLimitsThatAreSetAfterwardsWithin20Draws) {
+  const Constraints constraints = FakeMachine().v2().constraints();
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    const int draws = draws_until("controllers", constraints, seed, 20, [&](const Scenario& scenario) {
+      const auto& actions = scenario.actions;
+      const auto comes = std::find_if(actions.begin(), actions.end(), [](const Action& action) {
+        return action.kind == Action::Kind::EnableController;
+      });
+      return std::any_of(comes, actions.end(), [&](const Action& action) {
+        return action.kind == Action::Kind::SetLimit && action.node != comes->node &&
+               scenario.tree.is_in_subtree(action.node, comes->node);
+      });
+    });
+    EXPECT_GT(draws, 0) << "seed " << seed;
   }
 }
 

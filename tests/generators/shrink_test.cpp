@@ -41,8 +41,8 @@ Shrunk shrink_greedily(Scenario scenario, const MachineFacts& machine, const Pre
 
 /// From 200 draws of the property for which the predicate holds: each must reach `minimum` (detail aside),
 /// within `most_evaluations`.
-void expect_minimum(const char* property, const Predicate& holds, const Size& minimum, int most_evaluations) {
-  const Constraints constraints = FakeMachine().constraints();
+void expect_minimum(const char* property, const Predicate& holds, const Size& minimum, int most_evaluations,
+                    const Constraints& constraints = FakeMachine().constraints()) {
   std::vector<int> evaluations;
   constexpr uint64_t kMostDraws = 20'000;
   for (uint64_t index = 0; index < kMostDraws && static_cast<int>(evaluations.size()) < kStarts; ++index) {
@@ -250,6 +250,22 @@ TEST(Shrink, AGroupThatComesAndGoesKeepsItsParentAndBothActions) {
     });
   };
   expect_minimum("groups", comes_and_goes, {2, 2, 0, 0, 0}, 300);
+}
+
+TEST(Shrink, AControllerThatGoesAndComesBackKeepsTwoNodesAndBothActions) {
+  const auto comes_back = [](const Scenario& scenario) {
+    return std::any_of(scenario.actions.begin(), scenario.actions.end(),
+                       [](const Action& action) { return action.kind == Action::Kind::EnableController; });
+  };
+  expect_minimum("controllers", comes_back, {2, 2, 0, 0, 0}, 300, FakeMachine().v2().constraints());
+}
+
+TEST(Shrink, AControllerThatComesBackGoesWithItsGoing) {
+  const auto sets_a_limit = [](const Scenario& scenario) {
+    return std::any_of(scenario.actions.begin(), scenario.actions.end(),
+                       [](const Action& action) { return action.kind == Action::Kind::SetLimit; });
+  };
+  expect_minimum("controllers", sets_a_limit, {1, 1, 0, 0, 0}, 300, FakeMachine().v2().constraints());
 }
 
 TEST(Shrink, TwoChangesThatAreNeededEndAtOneInstant) {

@@ -22,6 +22,8 @@ Scenario known_scenario() {
   scenario.actions.back().worker = 2;
   scenario.actions.push_back({99'000, Action::Kind::CpuOffline});
   scenario.actions.back().cpu = 1;
+  scenario.actions.push_back({99'000, Action::Kind::DisableController, 1});
+  scenario.actions.back().controller = Controller::Pids;
   scenario.probes = {{3, Knob::CpuWeight, Amount{0}}};
   scenario.window = {200'000, false, 10'000};
   return scenario;
@@ -42,6 +44,7 @@ at 80 ms thaw t/a
 at 90 ms set_limit t/b pids.max=3
 at 95 ms migrate worker 2 to t/a/leaf
 at 99 ms cpu_offline 1
+at 99 ms controller_off t/a pids
 try cpu.weight=0 on t/a/leaf
 for 200 ms
 )");

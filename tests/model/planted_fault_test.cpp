@@ -29,6 +29,16 @@ Scenario with_migration(Scenario scenario) {
   return scenario;
 }
 
+/// A child loses the controller.
+Scenario with_controller_off(Controller controller, std::vector<Worker> workers) {
+  Scenario scenario;
+  scenario.tree = chain(2);
+  scenario.workers = std::move(workers);
+  scenario.actions.push_back({20'000, Action::Kind::DisableController, kRoot});
+  scenario.actions.back().controller = controller;
+  return scenario;
+}
+
 Scenario with(Scenario scenario, NodeId node, Knob knob, KnobValue value) {
   scenario.tree[node].limits[knob] = std::move(value);
   return scenario;
@@ -185,6 +195,17 @@ Scenario least_scenario(F fault) {
       scenario.actions.push_back({20'000, Action::Kind::Remove, 1});
       return scenario;
     }
+    case F::ControllerOffMissed:
+      return with_controller_off(Controller::Cpu, {});
+    case F::ControllerLimitComesBack: {
+      Scenario scenario = with_controller_off(Controller::Cpu, {});
+      scenario.actions.push_back({40'000, Action::Kind::EnableController, kRoot});
+      return with(std::move(scenario), 1, Knob::CpuMax, half);
+    }
+    case F::CpuMaxLostOnControllerOff:
+      return with(with_controller_off(Controller::Cpu, {{1, hog}}), 0, Knob::CpuMax, half);
+    case F::PidsChargeLostOnControllerOff:
+      return with_controller_off(Controller::Pids, {{1, Idle{}}});
     case F::CpusetChangeMissed: {
       Scenario scenario = chain_with_worker(1, hog);
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, 0, Knob::CpusetCpus, IdSet{{0}}});
@@ -236,7 +257,7 @@ Scenario least_scenario(F fault) {
 TEST(PlantedFault, TableIsInEnumOrder) {
   size_t i = 0;
   for (const PlantedFaultInfo& info : planted_fault_table()) EXPECT_EQ(static_cast<size_t>(info.fault), i++);
-  EXPECT_EQ(i, static_cast<size_t>(F::CpuIdles) + 1);
+  EXPECT_EQ(i, static_cast<size_t>(F::PidsChargeLostOnControllerOff) + 1);
 }
 
 TEST(PlantedFault, NamesAreUniqueAndFindTheirRow) {
@@ -282,6 +303,7 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "cpu_migration",
                                               "cpuset_change",
                                               "groups",
+                                              "controllers",
                                               "cpu_hotplug",
                                               "memory_migration",
                                               "pids_migration",
@@ -325,7 +347,8 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "memory.pressure",
                                               "io.pressure",
                                               "cpu.stall",
-                                              "cpu.work_conservation"};
+                                              "cpu.work_conservation",
+                                              "cgroup.controllers"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

@@ -54,8 +54,8 @@ TEST(Oracle, KnowsEveryInvariantInReportOrder) {
                                    "memory.protection", "memory.conservation", "memory.rss", "memory.drained",
                                    "memory.pressure", "pids.max", "pids.fork", "pids.conservation", "io.max",
                                    "io.pressure", "freezer.stops", "freezer.resumes", "memory.migration",
-                                   "cgroup.migration", "cgroup.removal", "cgroup.kill", "cgroup.hierarchy",
-                                   "knob.readback", "knob.refusal", "kernel.health"));
+                                   "cgroup.migration", "cgroup.removal", "cgroup.controllers", "cgroup.kill",
+                                   "cgroup.hierarchy", "knob.readback", "knob.refusal", "kernel.health"));
 }
 
 TEST(Oracle, EveryFindingCarriesItsInvariantsNameAndASentence) {

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "model/observation.h"
+#include "model/verdict.h"
+
+namespace treeline {
+
+/// Controllers that are switched off and on below a group while work runs: see model/controllers.h for what
+/// must hold, and where the kernel says so.
+///  - What a scenario may ask for is never refused: groups below that keep the controller are switched off
+///    before, and the group itself has it (kernel/cgroup/cgroup.c, cgroup_subtree_control_write). Neither
+///    cpu nor pids refuses a task that changes its group for it (cgroup_update_dfl_csses: pids_can_attach
+///    charges without a look at the limit; cpu_cgroup_can_attach knows real-time tasks only).
+///  - Once it is off, none of the groups below has its files; once it is on, all have, and read as those of
+///    a new group.
+std::vector<Finding> judge_cgroup_controllers(const Scenario& scenario, const Observation& observation);
+
+}  // namespace treeline

@@ -1,0 +1,145 @@
+#include "model/controllers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/json.h"
+#include "model/rules.h"
+
+namespace treeline {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr auto kOff = Action::Kind::DisableController;
+constexpr auto kOn = Action::Kind::EnableController;
+
+bool all(size_t /*action*/) { return true; }
+bool none(size_t /*action*/) { return false; }
+
+/// "t/a/b" and "t/c", each with a cpu.weight and a pids.max.
+Scenario limited(const std::vector<std::pair<Action::Kind, NodeId>>& actions,
+                 Controller controller = Controller::Pids) {
+  Scenario scenario;
+  const Limits limits{{Knob::CpuWeight, Amount{50}}, {Knob::PidsMax, Amount{9}}};
+  scenario.tree.nodes = {
+      {"t", kNoParent, limits}, {"a", kRoot, limits}, {"b", 1, limits}, {"c", kRoot, limits}};
+  for (const auto& [kind, node] : actions) {
+    scenario.actions.push_back({10'000, kind, node});
+    scenario.actions.back().controller = controller;
+  }
+  return scenario;
+}
+
+std::set<NodeId> lacking(const Scenario& scenario) {
+  return lacking_after(scenario, Controller::Pids, scenario.actions.size(), all);
+}
+
+std::vector<std::string> refused(const Scenario& scenario) {
+  std::vector<std::string> paths;
+  for (const Fault& fault : validate(scenario)) paths.push_back(fault.json_path);
+  return paths;
+}
+
+MachineFacts v2_machine() {
+  MachineFacts machine;
+  machine.cpus = {0};
+  machine.memory_bytes = int64_t{1} << 30;
+  for (const KnobInfo& info : knob_table()) {
+    machine.controllers[info.controller] = CgroupVersion::V2;
+    machine.knobs.insert(info.knob);
+  }
+  return machine;
+}
+
+TEST(Controllers, AreLackedByAllGroupsBelow) {
+  EXPECT_EQ(lacking(limited({{kOff, kRoot}})), (std::set<NodeId>{1, 2, 3}));
+  EXPECT_EQ(lacking(limited({{kOff, 1}})), (std::set<NodeId>{2}));
+  EXPECT_THAT(lacking(limited({{kOff, 1}, {kOff, kRoot}, {kOn, kRoot}})), IsEmpty())
+      << "on reaches all groups below, whichever action took it from them";
+  EXPECT_THAT(lacking_after(limited({{kOff, kRoot}}), Controller::Pids, 1, none), IsEmpty());
+  EXPECT_THAT(lacking_after(limited({{kOff, kRoot}}), Controller::Cpu, 1, all), IsEmpty());
+}
+
+TEST(Controllers, TakeTheirLimitsAlongAndBringNoneBack) {
+  const Scenario scenario = limited({{kOff, 1}, {kOn, 1}});
+  for (const size_t actions : {1, 2}) {
+    const Tree tree = scenario_after(scenario, actions, all).tree;
+    EXPECT_EQ(tree[2].limits, (Limits{{Knob::CpuWeight, Amount{50}}}));
+    for (const NodeId other : {0, 1, 3}) EXPECT_EQ(tree[other].limits, scenario.tree[other].limits);
+  }
+  EXPECT_EQ(scenario_after(scenario, 2, none).tree, scenario.tree) << "the kernel refused it";
+}
+
+TEST(Controllers, GoOnlyWhereTheyAreAndComeOnlyWhereTheyAreNot) {
+  EXPECT_THAT(refused(limited({{kOff, kRoot}, {kOn, kRoot}, {kOff, kRoot}})), IsEmpty());
+  EXPECT_THAT(refused(limited({{kOff, 1}, {kOff, kRoot}})), IsEmpty()) << "some groups have it still";
+  EXPECT_THAT(refused(limited({{kOff, kRoot}, {kOff, kRoot}})), ElementsAre("/actions/1/node"));
+  EXPECT_THAT(refused(limited({{kOn, kRoot}})), ElementsAre("/actions/0/node"));
+  EXPECT_THAT(refused(limited({{kOff, kRoot}, {kOn, 1}})), ElementsAre("/actions/1/node")) << "ENOENT";
+  EXPECT_THAT(refused(limited({{kOff, kRoot}, {kOff, 1}})), ElementsAre("/actions/1/node"));
+  EXPECT_THAT(refused(limited({{kOff, 2}})), ElementsAre("/actions/0/node")) << "a leaf";
+  EXPECT_THAT(refused(limited({{kOff, 1}}, Controller::Memory)), ElementsAre("/actions/0/controller"));
+  EXPECT_THAT(refused(limited({{kOff, 1}, {Action::Kind::Remove, 3}})), ElementsAre("/actions/0"));
+}
+
+TEST(Controllers, ThatAreOffTakeNoLimit) {
+  Scenario scenario = limited({{kOff, 1}, {Action::Kind::SetLimit, 2}, {kOn, 1}});
+  scenario.actions[1].knob = Knob::PidsMax;
+  EXPECT_THAT(refused(scenario), ElementsAre("/actions/1/node"));
+  scenario.actions[1].node = 1;
+  EXPECT_THAT(refused(scenario), IsEmpty()) << "the group itself has it";
+  scenario.actions[1].node = 2;
+  std::swap(scenario.actions[1], scenario.actions[2]);
+  EXPECT_THAT(refused(scenario), IsEmpty());
+}
+
+TEST(Controllers, AreSwitchedOnlyInV2) {
+  const Scenario scenario = limited({{kOff, kRoot}});
+  EXPECT_THAT(unmet(scenario, v2_machine()), IsEmpty());
+  MachineFacts hybrid = v2_machine();
+  hybrid.controllers[Controller::Pids] = CgroupVersion::V1;
+  EXPECT_FALSE(unmet(scenario, hybrid).empty());
+  EXPECT_TRUE(can_switch(hybrid, Controller::Cpu));
+  EXPECT_FALSE(can_switch(hybrid, Controller::Pids));
+}
+
+TEST(Controllers, LeaveNoFileAndBringFreshOnes) {
+  const MachineFacts machine = v2_machine();
+  const Scenario pids = limited({{kOff, kRoot}, {kOn, 1}});
+  EXPECT_EQ(expected_below(pids, pids.actions[0], machine),
+            "t/a/pids.max=none, t/a/b/pids.max=none, t/c/pids.max=none");
+  EXPECT_EQ(expected_below(pids, pids.actions[1], machine), "t/a/b/pids.max=max");
+  const Scenario cpu = limited({{kOn, 1}}, Controller::Cpu);
+  EXPECT_EQ(expected_below(cpu, cpu.actions[0], machine),
+            "t/a/b/cpu.max=max 100000, t/a/b/cpu.max.burst=0, t/a/b/cpu.weight=100, "
+            "t/a/b/cpu.weight.nice=0, t/a/b/cpu.idle=0");
+}
+
+TEST(Controllers, HaveFreshLimitsForEachOfTheirKnobs) {
+  for (const Controller controller : switchable_controllers()) {
+    const Limits fresh = fresh_limits(controller);
+    for (const KnobInfo& info : knob_table()) {
+      EXPECT_EQ(fresh.contains(info.knob), info.controller == controller) << info.name;
+    }
+    for (const auto& [knob, value] : fresh) EXPECT_EQ(why_illegal(knob, value), std::nullopt);
+  }
+}
+
+TEST(Controllers, SurviveJson) {
+  const Scenario scenario = limited({{kOff, kRoot}, {kOn, kRoot}});
+  const std::string text = to_json(scenario);
+  EXPECT_NE(text.find(R"("controller_off")"), std::string::npos) << text;
+  const Result<Scenario> read = scenario_from_json(text);
+  ASSERT_TRUE(read) << to_string(read.error());
+  EXPECT_EQ(*read, scenario);
+  std::string other = text;
+  other.replace(other.find(R"("controller":"pids")"), 19, R"("controller":"pidz")");
+  const Result<Scenario> unknown = scenario_from_json(other);
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(to_string(unknown.error()).find("/actions/0/controller"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace treeline
