@@ -175,7 +175,7 @@ bool FaultPlayer::ignores(const Action& action) const {
          (is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw) ||
          (is(PlantedFault::KillMissed) && action.kind == Action::Kind::Kill) ||
          (is(PlantedFault::ControllerOffMissed) && action.kind == Action::Kind::DisableController) ||
-         (action.kind == Action::Kind::SetLimit && ignores_change(action.knob));
+         (action.kind == Action::Kind::SetLimit && (ignores_change(action.knob) || ignores_clear(action)));
 }
 
 int FaultPlayer::migration_errno() const { return is(PlantedFault::MigrationRefused) ? EBUSY : 0; }
@@ -238,6 +238,11 @@ void FaultPlayer::shift_charges(std::vector<Counters>& nodes) const {
       if (joined) own[Counter::MemoryCurrent] += migration.bytes;
     }
   }
+}
+
+bool FaultPlayer::ignores_clear(const Action& action) const {
+  const auto* bandwidth = std::get_if<CpuBandwidth>(&action.value);
+  return is(PlantedFault::CpuMaxClearMissed) && bandwidth && !bandwidth->quota_us;
 }
 
 bool FaultPlayer::ignores_change(Knob knob) const {

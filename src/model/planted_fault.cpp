@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 65> kTable{{
+constexpr std::array<PlantedFaultInfo, 66> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -377,6 +377,13 @@ constexpr std::array<PlantedFaultInfo, 65> kTable{{
      "cpu_contention",
      "cpu.stall",
      {1, 0, 1, 1, 0}},
+    // A quota that makes it wait for longer than a turn.
+    {F::CpuMaxClearMissed,
+     "cpu-max-clear-missed",
+     "a cpu.max that is cleared while work runs binds on",
+     "cpu_bandwidth_change",
+     "cpu.stall",
+     {1, 1, 1, 2, 0}},
     {F::CpuIdles,
      "cpu-idles",
      "a CPU idles half of the time while tasks wait for it",

@@ -11,6 +11,7 @@
 #include "oracle/cpu_turn.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -74,12 +75,12 @@ struct Wait {
   int64_t from_ns = 0;
 };
 
-/// The longest time within the window in which the worker's clock stood still.
-Wait longest_wait(const WorkerObservation& worker, int64_t window_ns) {
+/// The longest time from `from_ns` to `to_ns` in which the worker's clock stood still.
+Wait longest_wait(const WorkerObservation& worker, int64_t from_ns, int64_t to_ns) {
   Wait wait;
   const WorkerSample* last_grown = nullptr;
   for (const WorkerSample& sample : worker.series) {
-    if (sample.at_ns < worker.started_ns || sample.at_ns > window_ns) continue;
+    if (sample.at_ns < from_ns || sample.at_ns > to_ns) continue;
     if (!last_grown || sample.cpu_ns > last_grown->cpu_ns) last_grown = &sample;
     const int64_t still_ns = sample.at_ns - last_grown->at_ns;
     if (still_ns > wait.longest_ns) wait = {still_ns, last_grown->at_ns};
@@ -87,11 +88,8 @@ Wait longest_wait(const WorkerObservation& worker, int64_t window_ns) {
   return wait;
 }
 
-}  // namespace
-
-std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation& observation) {
-  std::vector<Finding> findings;
-  if (!scenario.actions.empty()) return findings;
+void judge_segment(const Segment& segment, const Observation& observation, std::vector<Finding>& findings) {
+  const Scenario& scenario = segment.scenario;
   for (size_t i = 0; i < scenario.workers.size(); ++i) {
     const NodeId node = scenario.workers[i].node;
     const WorkerObservation& worker = observation.workers[i];
@@ -105,14 +103,29 @@ std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation
     if (!throttled) continue;
     const double bound = (company.sleeps ? 2 : 1) * turn / share_against_outside(scenario, observation) +
                          max_gap_ns(observation) + *throttled;
-    const Wait wait = longest_wait(worker, observation.window_ns);
-    const auto seen_ns = static_cast<double>(observation.window_ns - worker.started_ns) -
-                         2'000.0 * static_cast<double>(scenario.window.sample_every_us);
+    const int64_t from_ns = std::max(segment.from_ns, worker.started_ns);
+    const int64_t to_ns = std::min(segment.to_ns, observation.window_ns);
+    const Wait wait = longest_wait(worker, from_ns, to_ns);
+    const auto seen_ns =
+        static_cast<double>(to_ns - from_ns) - 2'000.0 * static_cast<double>(scenario.window.sample_every_us);
     findings.push_back(at_most(
         {"cpu.stall", Controller::Cpu, node, "ms"}, static_cast<double>(wait.longest_ns) / 1e6, bound / 1e6,
         fmt::format("longest wait of worker {} in {} for CPU {}, from {:.1f} ms on", i,
                     scenario.tree.path(node), cpus.ids[0], static_cast<double>(wait.from_ns) / 1e6),
-        seen_ns >= 2 * bound ? "" : "the window is too short for a wait beyond the bound to show"));
+        seen_ns >= 2 * bound ? "" : "there was too little time for a wait beyond the bound to show"));
+  }
+}
+
+}  // namespace
+
+std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation& observation) {
+  std::vector<Finding> findings;
+  const bool only_limits_change =
+      std::all_of(scenario.actions.begin(), scenario.actions.end(),
+                  [](const Action& action) { return action.kind == Action::Kind::SetLimit; });
+  if (!only_limits_change) return findings;
+  for (const Segment& segment : segments_of(scenario, observation)) {
+    judge_segment(segment, observation, findings);
   }
   return findings;
 }

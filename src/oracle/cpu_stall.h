@@ -28,8 +28,13 @@ namespace treeline {
 ///    is said;
 ///  - gap: what the CPU, or the sampler between a clock and its time stamp, was kept from by the outside.
 ///
-/// Conclusive if twice that wait would have been seen: the hog had twice as long, and two samples.
-/// No actions: where a task is moved or its limits change, more than one bound would count.
+/// Where limits change while work runs, each stretch between two changes is judged by what is in force then:
+/// a new quota forgives the debt and lets go what is throttled (core.c, tg_set_cfs_bandwidth), and a new
+/// weight keeps the lag (fair.c, reweight_entity). A cpu.max that is raised or cleared must thus be felt
+/// within the wait that the new one allows.
+///
+/// Conclusive if twice that wait would have been seen: the hog had twice as long, and two samples. Nothing is
+/// said where tasks are frozen or killed.
 std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

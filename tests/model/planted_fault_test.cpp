@@ -232,6 +232,13 @@ Scenario least_scenario(F fault) {
     case F::MigrationRefused:
     case F::PidsChargeStaysOnMigration:
       return with_migration(chain_with_worker(2, Idle{}));
+    case F::CpuMaxClearMissed: {
+      Scenario scenario = with(chain_with_worker(1, hog), 0, Knob::CpusetCpus, IdSet{{0}});
+      scenario = with(std::move(scenario), 0, Knob::CpuMax, half);
+      scenario.actions.push_back(
+          {20'000, Action::Kind::SetLimit, kRoot, Knob::CpuMax, CpuBandwidth{std::nullopt, 10'000}});
+      return scenario;
+    }
     case F::CpuHogStranded:
     case F::CpuIdles:
       return with(chain_with_worker(1, hog), 0, Knob::CpusetCpus, IdSet{{0}});

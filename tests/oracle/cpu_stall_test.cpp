@@ -62,6 +62,22 @@ TEST(CpuStall, AQuotaLetsItWaitForItsPeriods) {
   EXPECT_EQ(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
 }
 
+TEST(CpuStall, AQuotaThatIsClearedLetsGoAtOnce) {
+  CpuWorld world = two_hogs(200, 1'000);
+  world.cap(1, 10'000, 400'000);
+  EXPECT_NE(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+  world.scenario.actions.push_back(
+      {90'000, Action::Kind::SetLimit, 1, Knob::CpuMax, CpuBandwidth{std::nullopt, 400'000}});
+  world.seen.actions.push_back({90 * kMs, 91 * kMs, 0, {}});
+  EXPECT_EQ(world.status(kName, 1), Status::Violated);
+}
+
+TEST(CpuStall, NothingIsSaidWhereTasksAreFrozen) {
+  CpuWorld world = two_hogs(200);
+  world.freeze(kRoot, 100);
+  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+}
+
 TEST(CpuStall, NothingIsSaidOfTwoQuotasAboveOneAnother) {
   CpuWorld world = two_hogs(200);
   world.cap(kRoot, 50'000, 100'000);
