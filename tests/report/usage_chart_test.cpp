@@ -50,6 +50,30 @@ TEST(UsageChartTest, ALimitStepsWhenItIsChanged) {
   }
 }
 
+TEST(UsageChartTest, ALimitGoesWithItsController) {
+  World world;
+  world.become_v2();
+  const NodeId child = world.add(kRoot, "child");
+  world.pids_max(child, 4);
+  world.work(child, ForkStorm{9, 0});
+  world.run_for_ms(100);
+  Counterexample failure;
+  failure.scenario = world.scenario;
+  failure.scenario.actions.push_back({50'000, Action::Kind::DisableController, kRoot});
+  failure.scenario.actions[0].controller = Controller::Pids;
+  failure.observation = world.seen;
+  failure.observation->actions = {{50 * kMs, 51 * kMs, 0, {}, {}}};
+  failure.observation->nodes[1].series = {{20 * kMs, {{Counter::PidsCurrent, 9}}, kMs}, {80 * kMs, {}, kMs}};
+  failure.signature = Signature{"pids.max", Controller::Pids, "v2"};
+  failure.verdict =
+      Verdict{{{"pids.max", Controller::Pids, child, Status::Violated, 4, 9, 2.25, "tasks", "said"}}};
+  const auto chart = usage_chart(failure);
+  ASSERT_TRUE(chart);
+  const UsageChart::Series* limit = find(*chart, "pids.max");
+  ASSERT_TRUE(limit);
+  EXPECT_THAT(limit->values, ElementsAre(std::optional(4.0), std::optional(4.0), std::nullopt, std::nullopt));
+}
+
 TEST(UsageChartTest, ARefusedChangeLeavesTheLimitAndAnUntriedActionIsNoEvent) {
   Counterexample failure = memory_failure();
   failure.observation->actions[1].write_errno = 16;
