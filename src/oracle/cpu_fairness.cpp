@@ -41,12 +41,11 @@ struct Course {
   }
 };
 
-int threads_at(const Scenario& scenario, NodeId node) {
-  int threads = 0;
-  for (const size_t i : workers_at(scenario, node)) {
-    threads += std::get<CpuHog>(scenario.workers[i].workload).threads;
-  }
-  return threads;
+/// At the end all are hogs; before, who has moved since may have been anything.
+double threads_at(const Scenario& scenario, NodeId node) {
+  int64_t threads = 0;
+  for (const size_t i : workers_at(scenario, node)) threads += competing_tasks(scenario.workers[i].workload);
+  return static_cast<double>(threads);
 }
 
 /// The most that may be left of a group's load elsewhere, from any time at which it had tasks.

@@ -267,5 +267,20 @@ TEST(CpuFairness, WithoutSamplesNothingIsSaid) {
   EXPECT_FALSE(any(s.world, Status::Violated) || any(s.world, Status::Held));
 }
 
+TEST(CpuFairness, AnIdleTaskMayHaveBeenThereBeforeItMoved) {
+  CpuWorld world(1);
+  const NodeId parent = world.add(kRoot, "parent");
+  const NodeId light = world.add(parent, "light", {{Knob::CpuWeight, Amount{100}}});
+  const NodeId heavy = world.add(parent, "heavy", {{Knob::CpuWeight, Amount{300}}});
+  world.ran_ms(world.hog(light), 250);
+  world.ran_ms(world.hog(heavy), 750);
+  const size_t mover = world.idler(light);
+  world.run_for_ms(1'000);
+  world.scenario.actions.push_back({10'000, Action::Kind::Migrate, kRoot});
+  world.scenario.actions[0].worker = static_cast<int>(mover);
+  world.seen.actions.push_back({10 * kMs, 11 * kMs, 0, {}, {}});
+  EXPECT_EQ(world.judge(kName, heavy).status, Status::Held) << explain(world.judge(kName, heavy));
+}
+
 }  // namespace
 }  // namespace treeline::cpu_test
