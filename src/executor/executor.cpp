@@ -646,8 +646,8 @@ class Run {
     sample();
     std::vector<Counters> after = read_at_one_instant({Counter::MemoryCurrent});
     for (WorkerProcess& process : processes_) process.read_held_state();
-    const int64_t final_ns = monotonic_ns();
     observation_.noise = noise_->finish();
+    const int64_t final_ns = monotonic_ns();
     observation_.noise_is_realtime = noise_->is_realtime();
     observation_.final_at_ns = final_ns - start_ns_;
     observation_.first_attach_ns = first_attach_ns_ - start_ns_;

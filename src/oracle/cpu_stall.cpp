@@ -54,6 +54,47 @@ bool are_all_on(const Scenario& scenario, const Observation& observation, NodeId
                      [&](size_t i) { return cpus_of(scenario, observation, i) == IdSet{{cpu}}; });
 }
 
+/// Some limit above makes even a hog sleep.
+bool may_sleep(const Scenario& scenario, NodeId node) {
+  const std::vector<NodeId> lineage = scenario.tree.lineage(node);
+  return std::any_of(lineage.begin(), lineage.end(), [&](NodeId above) {
+    const Limits& limits = scenario.tree[above].limits;
+    return limits.contains(Knob::MemoryHigh) || limits.contains(Knob::Freeze);
+  });
+}
+
+bool is_of_cpu_max(const Action& action) {
+  return action.kind == Action::Kind::SetLimit && action.knob == Knob::CpuMax;
+}
+
+/// The longest period that a timer may still run with in a later stretch; 0 in the first one.
+double period_before_ns(const Scenario& whole, const Segment& segment) {
+  constexpr int64_t kDefaultUs = 100'000;  // sched.h: default_cfs_period
+  if (segment.is_first) return 0;
+  int64_t longest_us = kDefaultUs;
+  const auto take = [&](const KnobValue& value) {
+    longest_us = std::max(longest_us, std::get<CpuBandwidth>(value).period_us);
+  };
+  for (const Node& node : whole.tree.nodes) {
+    if (node.limits.contains(Knob::CpuMax)) take(node.limits.at(Knob::CpuMax));
+  }
+  for (const Action& action : whole.actions) {
+    if (is_of_cpu_max(action)) take(action.value);
+  }
+  return static_cast<double>(longest_us) * 1'000;
+}
+
+/// What the executor leaves of the CPU while it samples.
+double share_against_executor(const Segment& segment, const Observation& observation) {
+  const std::vector<Sample>& series = observation.nodes[kRoot].series;
+  double took_ns = 0;
+  for (size_t i = segment.first_sample; i < std::min(segment.end_sample, series.size()); ++i) {
+    took_ns += static_cast<double>(series[i].took_ns);
+  }
+  const auto length_ns = static_cast<double>(segment.to_ns - segment.from_ns);
+  return std::max(1 - took_ns / std::max(length_ns, 1.0), 0.01);
+}
+
 /// What throttling adds for who uses `turn` ns before the hog runs; nullopt: nothing can be said.
 std::optional<double> throttled_ns(const Scenario& scenario, const Observation& observation, NodeId node,
                                    int cpu, double turn) {
@@ -73,46 +114,61 @@ std::optional<double> throttled_ns(const Scenario& scenario, const Observation& 
 struct Wait {
   int64_t longest_ns = 0;
   int64_t from_ns = 0;
+  int64_t seen_ns = 0;     ///< From the first sample to the last.
+  int64_t spacing_ns = 0;  ///< The longest time between two samples.
 };
 
 /// The longest time from `from_ns` to `to_ns` in which the worker's clock stood still.
 Wait longest_wait(const WorkerObservation& worker, int64_t from_ns, int64_t to_ns) {
   Wait wait;
+  const WorkerSample* last = nullptr;
   const WorkerSample* last_grown = nullptr;
   for (const WorkerSample& sample : worker.series) {
     if (sample.at_ns < from_ns || sample.at_ns > to_ns) continue;
+    if (last) {
+      wait.seen_ns += sample.at_ns - last->at_ns;
+      wait.spacing_ns = std::max(wait.spacing_ns, sample.at_ns - last->at_ns);
+    }
+    last = &sample;
     if (!last_grown || sample.cpu_ns > last_grown->cpu_ns) last_grown = &sample;
     const int64_t still_ns = sample.at_ns - last_grown->at_ns;
-    if (still_ns > wait.longest_ns) wait = {still_ns, last_grown->at_ns};
+    if (still_ns > wait.longest_ns) {
+      wait.longest_ns = still_ns;
+      wait.from_ns = last_grown->at_ns;
+    }
   }
   return wait;
 }
 
-void judge_segment(const Segment& segment, const Observation& observation, std::vector<Finding>& findings) {
+void judge_segment(const Scenario& whole, const Segment& segment, const Observation& observation,
+                   std::vector<Finding>& findings) {
   const Scenario& scenario = segment.scenario;
+  const double share =
+      share_against_outside(scenario, observation) * share_against_executor(segment, observation);
   for (size_t i = 0; i < scenario.workers.size(); ++i) {
     const NodeId node = scenario.workers[i].node;
     const WorkerObservation& worker = observation.workers[i];
     const IdSet cpus = cpus_of(scenario, observation, i);
     if (!always_wants_cpu(scenario.workers[i].workload) || cpus.ids.size() != 1) continue;
-    if (worker.end != WorkerEnd::Stopped) continue;
+    if (worker.end != WorkerEnd::Stopped || may_sleep(scenario, node)) continue;
     const Company company = company_on(scenario, observation, cpus.ids[0]);
     if (!company.is_known) continue;
     const double turn = turn_ns(scenario, observation, node);
     const auto throttled = throttled_ns(scenario, observation, node, cpus.ids[0], turn);
     if (!throttled) continue;
-    const double bound = (company.sleeps ? 2 : 1) * turn / share_against_outside(scenario, observation) +
-                         max_gap_ns(observation) + *throttled;
+    const bool come_back = company.sleeps || !whole.actions.empty();
+    double bound = (come_back ? 2 : 1) * turn / share + max_gap_ns(observation) + *throttled;
+    if (*throttled > 0) bound += period_before_ns(whole, segment);
     const int64_t from_ns = std::max(segment.from_ns, worker.started_ns);
-    const int64_t to_ns = std::min(segment.to_ns, observation.window_ns);
-    const Wait wait = longest_wait(worker, from_ns, to_ns);
-    const auto seen_ns =
-        static_cast<double>(to_ns - from_ns) - 2'000.0 * static_cast<double>(scenario.window.sample_every_us);
+    const Wait wait = longest_wait(worker, from_ns, std::min(segment.to_ns, observation.window_ns));
+    std::string why;
+    if (static_cast<double>(wait.seen_ns) < 2 * bound) why = "there was too little time for it to show";
+    if (static_cast<double>(2 * wait.spacing_ns) > bound) why = "it was sampled too seldom";
     findings.push_back(at_most(
         {"cpu.stall", Controller::Cpu, node, "ms"}, static_cast<double>(wait.longest_ns) / 1e6, bound / 1e6,
         fmt::format("longest wait of worker {} in {} for CPU {}, from {:.1f} ms on", i,
                     scenario.tree.path(node), cpus.ids[0], static_cast<double>(wait.from_ns) / 1e6),
-        seen_ns >= 2 * bound ? "" : "there was too little time for a wait beyond the bound to show"));
+        why));
   }
 }
 
@@ -120,12 +176,10 @@ void judge_segment(const Segment& segment, const Observation& observation, std::
 
 std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  const bool only_limits_change =
-      std::all_of(scenario.actions.begin(), scenario.actions.end(),
-                  [](const Action& action) { return action.kind == Action::Kind::SetLimit; });
-  if (!only_limits_change) return findings;
+  if (!observation.machine.controllers.contains(Controller::Cpu)) return findings;
+  if (!std::all_of(scenario.actions.begin(), scenario.actions.end(), is_of_cpu_max)) return findings;
   for (const Segment& segment : segments_of(scenario, observation)) {
-    judge_segment(segment, observation, findings);
+    judge_segment(scenario, segment, observation, findings);
   }
   return findings;
 }

@@ -16,8 +16,9 @@ namespace treeline {
 ///   wait ≤ c·turn/s + gap + (⌈(turn + tick + gap)/quota⌉ + 1)·period    with one
 ///
 ///  - turn: within it a runnable hog surely runs, by weights alone (cpu_turn.h); s: the part of the CPU that
-///    outside tasks leave to the tree (cpu_potential.h, share_against_outside);
-///  - c = 2 where anything that competes goes to sleep and comes back, a throttled group among them, else 1:
+///    outside tasks (cpu_potential.h, share_against_outside) and the executor leave to the tree: it samples
+///    with real-time priority, and for how long is in the samples;
+///  - c = 2 where anything that competes goes to sleep and comes back, what was throttled among it, else 1:
 ///    what wakes up may first take what it was owed, which EEVDF limits to 2·max(slice, tick) of virtual time
 ///    (fair.c, update_entity_lag) and CFS to half a latency, 3 ms·(1 + log2 CPUs) (place_entity): both at
 ///    most 2·(base slice + tick) up to 8 CPUs, and thus no more than another turn;
@@ -28,13 +29,16 @@ namespace treeline {
 ///    is said;
 ///  - gap: what the CPU, or the sampler between a clock and its time stamp, was kept from by the outside.
 ///
-/// Where limits change while work runs, each stretch between two changes is judged by what is in force then:
-/// a new quota forgives the debt and lets go what is throttled (core.c, tg_set_cfs_bandwidth), and a new
-/// weight keeps the lag (fair.c, reweight_entity). A cpu.max that is raised or cleared must thus be felt
-/// within the wait that the new one allows.
+/// Where cpu.max changes while work runs, each stretch between two changes is judged by what is in force
+/// then: a new quota forgives the debt and lets go what is throttled (core.c, tg_set_cfs_bandwidth), but a
+/// timer that runs keeps its expiry (start_cfs_bandwidth), so that the first period may be as long as any
+/// before, or as the default, 100 ms. A cpu.max that is cleared must be felt at once.
 ///
-/// Conclusive if twice that wait would have been seen: the hog had twice as long, and two samples. Nothing is
-/// said where tasks are frozen or killed.
+/// Conclusive if twice that wait would have been seen: there were samples over so long a time, and two of
+/// them within the bound. Nothing is said where anything else happens to tasks or CPUs, where a weight
+/// changes (CFS, before 6.6, does not rescale the lead that a small weight has gained: reweight_entity),
+/// where memory.high may make a hog sleep, or where this machine has no cpu controller, so that tasks do not
+/// compete by group.
 std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

@@ -17,7 +17,8 @@ bool may_have_to_sleep(const Scenario& scenario, NodeId node) {
   const std::vector<NodeId> lineage = scenario.tree.lineage(node);
   return std::any_of(lineage.begin(), lineage.end(), [&](NodeId above) {
     const Limits& limits = scenario.tree[above].limits;
-    return limits.contains(Knob::CpuMax) || limits.contains(Knob::MemoryHigh);
+    return limits.contains(Knob::CpuMax) || limits.contains(Knob::MemoryHigh) ||
+           limits.contains(Knob::Freeze);
   });
 }
 

@@ -89,6 +89,22 @@ std::optional<int64_t> most_without_victims(const Segment& segment, const Observ
   return most;
 }
 
+/// Page cache below the node that a reclaim for its limit must leave: as much as its children's memory.min
+/// is, whose own children are protected only within that.
+int64_t protected_cache_bytes(const Scenario& scenario, NodeId node) {
+  int64_t sum = 0;
+  for (const NodeId child : scenario.tree.children(node)) {
+    const Amount amount = get<Amount>(scenario.tree[child].limits, Knob::MemoryMin).value_or(Amount{0});
+    int64_t cache = 0;
+    for (const size_t i : workers_in(scenario, child)) {
+      const Workload& workload = scenario.workers[i].workload;
+      cache += touched_bytes(workload) - unreclaimable_bytes(workload);
+    }
+    sum += std::min(amount.value.value_or(cache), cache);
+  }
+  return sum;
+}
+
 /// The most that was read in a stretch whose limits did not change. memory.peak spans them all.
 void judge_max_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
                   std::vector<Finding>& findings) {
@@ -104,7 +120,8 @@ void judge_max_in(const Scenario& scenario, const Observation& observation, cons
       return worker.end == WorkerEnd::OomKilled ||
              (worker.settled_ns >= 0 && worker.settled_ns <= segment.to_ns);
     });
-    const int64_t bound = *limit + forced_bytes(scenario, observation, node);
+    int64_t bound = *limit + forced_bytes(scenario, observation, node);
+    if (!segment.is_first) bound += protected_cache_bytes(segment.scenario, node);
     std::string why;
     if (would_keep_bytes(scenario, observation, segment.scenario.tree, node, lives) <=
         static_cast<double>(bound)) {

@@ -17,7 +17,8 @@ namespace treeline {
 /// refused with EBUSY and changes nothing (mem_cgroup_resize_max). Whom the write killed would still be there
 /// without it. It gives up when nobody is left to be chosen, which its last victim is not from the moment at
 /// which its pages are unmapped (exit_mmap sets MMF_OOM_SKIP), but they are uncharged later (tlb_finish_mmu):
-/// readings while a victim is on its way out do not count.
+/// readings while a victim is on its way out do not count. Nor does it free page cache that a child's
+/// memory.min protects (mem_cgroup_below_min skips it; no kill uncharges it): so much more may stay for good.
 std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation);
 
 /// An OOM kill happens iff the demand exceeds the limit. Demand that cannot be reclaimed (anonymous and

@@ -102,6 +102,24 @@ TEST(LimitChange, AVictimThatIsOnItsWayOutMayStillBeCharged) {
   EXPECT_EQ(world.status("memory.max"), Status::Violated) << "it has gone";
 }
 
+TEST(LimitChange, PageCacheThatAChildsMinProtectsStays) {
+  const auto with_min = [](int64_t min_bytes) {
+    World world;
+    world.become_v2();
+    const NodeId child = world.add(kRoot, "c");
+    world.hold(child, 8 * kMiB, MemoryKind::File);
+    world.limit(child, Knob::MemoryMin, Amount{min_bytes});
+    world.run_for_ms(kWindowMs);
+    world.seen.workers[0].settled_ns = 10 * kMs;
+    world.seen.workers[0].ended_ns = (kWindowMs + 1) * kMs;
+    change(world, set(Knob::MemoryMax, Amount{4 * kMiB}), Counter::MemoryCurrent, 8 * kMiB, 8 * kMiB,
+           8 * kMiB);
+    return world.status("memory.max");
+  };
+  EXPECT_NE(with_min(64 * kMiB), Status::Violated) << "nothing else is left to reclaim";
+  EXPECT_EQ(with_min(kMiB), Status::Violated) << "of 8 MiB only one is protected";
+}
+
 TEST(LimitChange, AKillIsDueWhereALoweredLimitIsExceeded) {
   World world = lowered(kMiB);
   EXPECT_EQ(world.status("memory.oom"), Status::Violated) << "it wants 8 MiB and lives";
