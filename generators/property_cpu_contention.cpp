@@ -31,7 +31,7 @@ Workload sleeper() { return CpuHog{1, *uniform(5, 60), 1'000 * *uniform<int64_t>
 
 Scenario draw(const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
-  const Ground ground = *ground_gen(constraints, 3);
+  const Ground ground = *ground_gen(constraints, std::clamp(constraints.max_workers / 2, 1, 3));
   Scenario scenario = begun_on(ground);
   Tree& tree = scenario.tree;
   if (machine.has(Knob::CpusetCpus) && machine.cpus.size() > 1) {

@@ -18,8 +18,8 @@ namespace treeline {
 namespace {
 
 constexpr int kPriority = 50;
-/// idle and iowait of /proc/stat, each cut off to a unit of USER_HZ.
-constexpr int64_t kProcStatErrorNs = 2 * 10'000'000;
+/// idle and iowait of /proc/stat, each cut off to a unit of USER_HZ, 10 ms.
+constexpr int64_t kProcStatErrorNs = 20'000'000;
 
 /// Per CPU: steal, idle and busy time since boot.
 std::map<int, CpuNoise> read_proc_stat() {
