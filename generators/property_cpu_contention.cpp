@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "generators/changes_gen.h"
 #include "generators/gens.h"
 #include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
@@ -18,11 +19,21 @@ void draw_weights(Tree& tree) {
   }
 }
 
-/// At most one quota, of a fifth of a CPU or more, in short periods.
-void draw_quota(Tree& tree, const MachineFacts& machine) {
-  if (!machine.has(Knob::CpuMax) || !*chance(30)) return;
-  const BandwidthRange range{0.2, 1.0, 1'000, 20'000};
-  tree[*uniform(0, tree.size() - 1)].limits[Knob::CpuMax] = *bandwidth_gen(range);
+/// At most one quota: of a fifth of a CPU or more in short periods, or one of which each period is a long
+/// wait until it is cleared.
+void draw_quota(Scenario& scenario, const MachineFacts& machine) {
+  if (!machine.has(Knob::CpuMax) || !*chance(50)) return;
+  Tree& tree = scenario.tree;
+  const NodeId node = *uniform(0, tree.size() - 1);
+  const bool is_cleared = *chance(50);
+  const BandwidthRange held{0.2, 1.0, 1'000, 20'000};
+  const BandwidthRange cleared{0.1, 0.4, 100'000, 300'000};
+  const CpuBandwidth quota = *bandwidth_gen(is_cleared ? cleared : held);
+  tree[node].limits[Knob::CpuMax] = quota;
+  if (!is_cleared) return;
+  const Action clear{1'000 * *uniform(50, 150), Action::Kind::SetLimit, node, Knob::CpuMax,
+                     CpuBandwidth{std::nullopt, quota.period_us}};
+  add_change(scenario, clear, machine);
 }
 
 /// Wakes up often: each time the weights of the groups above it are computed anew (fair.c,
@@ -38,7 +49,7 @@ Scenario draw(const Constraints& constraints) {
     tree[kRoot].limits[Knob::CpusetCpus] = IdSet{{*one_of(machine.cpus)}};
   }
   draw_weights(tree);
-  draw_quota(tree, machine);
+  draw_quota(scenario, machine);
   const int sleeper_percent = *one_of(std::vector{0, 40, 80});
   for (const NodeId node : ground.placement.nodes) {
     scenario.workers.push_back({node, *chance(80) ? endless_hog(*uniform(1, 2)) : sleeper()});

@@ -381,7 +381,7 @@ constexpr std::array<PlantedFaultInfo, 66> kTable{{
     {F::CpuMaxClearMissed,
      "cpu-max-clear-missed",
      "a cpu.max that is cleared while work runs binds on",
-     "cpu_bandwidth_change",
+     "cpu_contention",
      "cpu.stall",
      {1, 1, 1, 2, 0}},
     {F::CpuIdles,

@@ -81,8 +81,7 @@ class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
     Size minimum = fault().minimum;
     // Where there is one CPU, no cpuset is needed for tasks to compete for it.
     const bool compete = fault().property == "cpu_fairness" || fault().property == "cpu_fairness_change" ||
-                         fault().property == "cpu_contention" ||
-                         fault().fault == PlantedFault::CpuMaxClearMissed;
+                         fault().property == "cpu_contention";
     if (compete && facts.cpus.size() == 1) --minimum.limits;
     return minimum;
   }
