@@ -31,7 +31,7 @@ void draw_quota(Scenario& scenario, const MachineFacts& machine) {
   const CpuBandwidth quota = *bandwidth_gen(is_cleared ? cleared : held);
   tree[node].limits[Knob::CpuMax] = quota;
   if (!is_cleared) return;
-  const Action clear{1'000 * *uniform(50, 150), Action::Kind::SetLimit, node, Knob::CpuMax,
+  const Action clear{1'000 * *uniform<int64_t>(50, 150), Action::Kind::SetLimit, node, Knob::CpuMax,
                      CpuBandwidth{std::nullopt, quota.period_us}};
   add_change(scenario, clear, machine);
 }
