@@ -79,11 +79,7 @@ bool anything_takes_tasks_away(const Scenario& scenario) {
         return action.kind == Action::Kind::Migrate ||
                (action.kind == Action::Kind::SetLimit && action.knob == Knob::CpuWeight);
       });
-  return !all_are_changes ||
-         std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(), [](const Node& node) {
-           const auto limit = get<CpuBandwidth>(node.limits, Knob::CpuMax);
-           return limit && limit->quota_us;
-         });
+  return !all_are_changes || has_quota(scenario.tree, kRoot);
 }
 
 /// The one CPU that all workers of the subtree compete for without ever sleeping; -1 if it is not so.

@@ -21,11 +21,6 @@ IdSet cpus_of(const Scenario& scenario, const Observation& observation, size_t w
   return effective_cpus(scenario.tree, scenario.workers[worker].node, observation.machine);
 }
 
-bool has_quota(const Node& node) {
-  const auto limit = get<CpuBandwidth>(node.limits, Knob::CpuMax);
-  return limit && limit->quota_us;
-}
-
 /// What else may run on the hog's CPU.
 struct Company {
   bool is_known = true;  ///< Nothing but CPU hogs and idle workers.
@@ -42,8 +37,7 @@ Company company_on(const Scenario& scenario, const Observation& observation, int
     if (!std::holds_alternative<CpuHog>(workload)) company.is_known = false;
     if (!always_wants_cpu(workload)) company.sleeps = true;
   }
-  company.sleeps =
-      company.sleeps || std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(), has_quota);
+  company.sleeps = company.sleeps || has_quota(scenario.tree, kRoot);
   return company;
 }
 
@@ -101,7 +95,7 @@ std::optional<double> throttled_ns(const Scenario& scenario, const Observation& 
   double sum = 0;
   int quotas = 0;
   for (const NodeId above : scenario.tree.lineage(node)) {
-    if (!has_quota(scenario.tree[above])) continue;
+    if (!has_quota(scenario.tree[above].limits)) continue;
     if (++quotas > 1 || !are_all_on(scenario, observation, above, cpu)) return std::nullopt;
     const auto limit = *get<CpuBandwidth>(scenario.tree[above].limits, Knob::CpuMax);
     const double debt = static_cast<double>(observation.machine.tick_ns()) + max_gap_ns(observation);

@@ -17,15 +17,6 @@ bool stops_tasks(const Scenario& scenario) {
   });
 }
 
-bool has_quota(const Scenario& scenario, NodeId top) {
-  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    if (!scenario.tree.is_in_subtree(node, top)) continue;
-    const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
-    if (limit && limit->quota_us) return true;
-  }
-  return false;
-}
-
 /// The CPUs that the child's hogs may use, if they could use them all; else none.
 IdSet wanted_cpus(const Scenario& scenario, const Observation& observation, NodeId child) {
   IdSet cpus;
@@ -47,7 +38,7 @@ std::vector<NodeId> competitors(const Scenario& scenario, const Observation& obs
   IdSet cpus;
   for (const NodeId child : scenario.tree.children(parent)) {
     const IdSet own = wanted_cpus(scenario, observation, child);
-    if (own.ids.empty() || has_quota(scenario, child)) continue;
+    if (own.ids.empty() || has_quota(scenario.tree, child)) continue;
     if (result.empty()) cpus = own;
     if (own == cpus) result.push_back(child);
   }
