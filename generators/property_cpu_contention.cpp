@@ -59,10 +59,7 @@ Scenario draw(const Constraints& constraints) {
   scenario.workers.front().workload = endless_hog(1);
   // Several turns of each, and of a kernel that forgets one of them more than twice its longest wait.
   scenario.window = fixed_window(1'000.0 * *uniform(500, 800), constraints);
-  const std::set<Knob> menu =
-      all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuWeight, Knob::CpuWeightNice,
-                                  Knob::CpuIdle, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
-  tree = *with_company(tree, menu, constraints);
+  tree = *with_company(tree, knobs_beside_contention(constraints), constraints);
   return finished(std::move(scenario), constraints);
 }
 

@@ -76,10 +76,7 @@ Scenario draw(const Constraints& constraints, int size) {
   const int64_t warm_up_ms = 256 + 100 * static_cast<int64_t>(machine.cpus.size());
   const int64_t counted_ms = *uniform<int64_t>(600, 900);
   scenario.window = fixed_window(static_cast<double>(warm_up_ms + counted_ms) * 1'000, constraints);
-  const std::set<Knob> menu =
-      all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuWeight, Knob::CpuWeightNice,
-                                  Knob::CpuIdle, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
-  tree = *with_company(tree, menu, constraints);
+  tree = *with_company(tree, knobs_beside_contention(constraints), constraints);
   return finished(std::move(scenario), constraints);
 }
 

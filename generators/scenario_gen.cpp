@@ -84,6 +84,11 @@ std::set<Knob> all_knobs_but(const Constraints& constraints, const std::set<Knob
   return knobs;
 }
 
+std::set<Knob> knobs_beside_contention(const Constraints& constraints) {
+  return all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpuWeight, Knob::CpuWeightNice,
+                                     Knob::CpuIdle, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
+}
+
 Window fixed_window(double length_us, const Constraints& constraints) {
   const auto whole_ms = static_cast<int64_t>(length_us) / 1'000 * 1'000;
   Window window;
