@@ -28,12 +28,32 @@ void walk(const Tree& tree, NodeId node, std::vector<NodeId>& order) {
   for (const NodeId child : children) walk(tree, child, order);
 }
 
+/// Half of it; nullopt: it cannot be.
+std::optional<KnobValue> half_of(Knob knob, const Limits& limits) {
+  const auto limit = limits.find(knob);
+  if (limit == limits.end()) return std::nullopt;
+  if (const auto* bandwidth = std::get_if<CpuBandwidth>(&limit->second)) {
+    if (!bandwidth->quota_us) return std::nullopt;
+    const CpuBandwidth half{*bandwidth->quota_us / 2, bandwidth->period_us};
+    const int64_t least_us = std::max(knob_info(knob).min, amount(limits, Knob::CpuMaxBurst).value_or(0));
+    return *half.quota_us < least_us ? std::nullopt : std::optional<KnobValue>(half);
+  }
+  const auto value = std::get<Amount>(limit->second).value;
+  return value ? std::optional<KnobValue>(Amount{*value / 2}) : std::nullopt;
+}
+
+bool has_below(const Tree& tree, NodeId node, Knob knob) {
+  const std::vector<NodeId> nodes = tree.subtree(node);
+  return std::any_of(nodes.begin() + 1, nodes.end(),
+                     [&](NodeId below) { return tree[below].limits.contains(knob); });
+}
+
 }  // namespace
 
 Transformed unchanged(const Scenario& scenario) {
   std::vector<NodeId> now(scenario.tree.nodes.size());
   std::iota(now.begin(), now.end(), kRoot);
-  return {scenario, std::move(now)};
+  return {scenario, std::move(now), std::nullopt};
 }
 
 Transformed renamed(const Scenario& scenario) {
@@ -59,7 +79,7 @@ Transformed permuted(const Scenario& scenario) {
     if (node.parent != kNoParent) node.parent = now[static_cast<size_t>(node.parent)];
     tree.nodes.push_back(std::move(node));
   }
-  return {moved(scenario, std::move(tree), now), now};
+  return {moved(scenario, std::move(tree), now), now, std::nullopt};
 }
 
 Transformed wrapped(const Scenario& scenario) {
@@ -71,7 +91,22 @@ Transformed wrapped(const Scenario& scenario) {
     node.parent = node.parent == kNoParent ? kRoot : node.parent + 1;
     tree.nodes.push_back(std::move(node));
   }
-  return {moved(scenario, std::move(tree), now), now};
+  return {moved(scenario, std::move(tree), now), now, std::nullopt};
+}
+
+Transformed tightened(const Scenario& scenario) {
+  Transformed result = unchanged(scenario);
+  if (!scenario.actions.empty()) return result;
+  for (NodeId node = scenario.tree.size() - 1; node >= kRoot; --node) {
+    for (const Knob knob : {Knob::CpuMax, Knob::PidsMax, Knob::MemoryMax}) {
+      const auto half = half_of(knob, scenario.tree[node].limits);
+      if (!half || has_below(scenario.tree, node, knob)) continue;
+      result.scenario.tree[node].limits[knob] = *half;
+      result.tightened = {node, knob};
+      return result;
+    }
+  }
+  return result;
 }
 
 }  // namespace treeline

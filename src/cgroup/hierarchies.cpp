@@ -93,6 +93,23 @@ Result<std::set<std::string>> files_of_new_group(const Hierarchy& hierarchy) {
   return files;
 }
 
+/// The quota of the base or of a group above it, up to the mount point, which in a container is the
+/// container's own group: "50000 100000 in /sys/fs/cgroup/cpu.max". Empty if there is none.
+std::string outer_quota(const Hierarchy& hierarchy) {
+  const std::string file = hierarchy.version == CgroupVersion::V2 ? "cpu.max" : "cpu.cfs_quota_us";
+  std::filesystem::path folder = hierarchy.base;
+  while (true) {
+    const std::string path = (folder / file).string();
+    std::string quota = read_file(path).value_or("max");
+    if (!quota.starts_with("max") && !quota.starts_with("-1")) {
+      quota.erase(quota.find_last_not_of('\n') + 1);
+      return fmt::format("{} in {}", quota, path);
+    }
+    if (folder == std::filesystem::path(hierarchy.mount) || !folder.has_relative_path()) return "";
+    folder = folder.parent_path();
+  }
+}
+
 }  // namespace
 
 Result<Hierarchies> Hierarchies::detect(const std::string& cgroup_root, const std::string& mounts_path,
@@ -140,6 +157,14 @@ Result<Hierarchies> Hierarchies::detect(const std::string& cgroup_root, const st
       continue;
     }
     hierarchy.files = std::move(*files);
+    if (const std::string quota = outer_quota(hierarchy); !quota.empty()) {
+      return fail(
+          ErrorKind::Unavailable, "use cgroups here", "", 0,
+          fmt::format("there is a CPU quota above Treeline's groups, {}: what it takes from them looks "
+                      "like a fault of the kernel; lift it, give a group elsewhere with --cgroup-root, or "
+                      "use the lab",
+                      quota));
+    }
     found.all_.push_back(std::move(hierarchy));
   }
   found.mode_ = any_v1 && any_v2 ? "hybrid" : any_v2 ? "v2" : "v1";

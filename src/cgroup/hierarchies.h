@@ -26,8 +26,9 @@ struct Hierarchy {
 class Hierarchies {
  public:
   /// Reads /proc/self/mounts (or `mounts_path`, for tests) and tries each base. Unavailable if no hierarchy
-  /// is usable, with what to do (run as root, mount, delegate). With `known`, what it found usable before is
-  /// taken as usable, without trying (and without Hierarchy::files).
+  /// is usable, with what to do (run as root, mount, delegate), or if a group above has a CPU quota: it would
+  /// throttle the whole tree, and on v1 forbid greater quotas below. With `known`, what it found usable
+  /// before is taken as usable, without trying (and without Hierarchy::files).
   static Result<Hierarchies> detect(const std::string& cgroup_root,
                                     const std::string& mounts_path = "/proc/self/mounts",
                                     const MachineFacts* known = nullptr);

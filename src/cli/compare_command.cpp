@@ -52,7 +52,7 @@ MachineChoice machine_named(const std::string& name, const CompareChoice& choice
 
 const std::map<std::string, Transform>& transforms() {
   static const std::map<std::string, Transform> kTransforms{
-      {"", unchanged}, {"rename", renamed}, {"permute", permuted}, {"wrap", wrapped}};
+      {"", unchanged}, {"rename", renamed}, {"permute", permuted}, {"wrap", wrapped}, {"tighten", tightened}};
   return kTransforms;
 }
 
@@ -231,10 +231,12 @@ Action add_compare(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--fault", choice->fault, "Play a planted fault in KERNEL_B");
   command
-      ->add_option("--transform", choice->transform,
-                   "A metamorphic relation: KERNEL_B gets each scenario with its nodes renamed, siblings "
-                   "permuted, or a limitless root above, which must change nothing; a fault is in both")
-      ->check(CLI::IsMember({"rename", "permute", "wrap"}));
+      ->add_option(
+          "--transform", choice->transform,
+          "A metamorphic relation: KERNEL_B gets each scenario with its nodes renamed, siblings "
+          "permuted, or a limitless root above, which must change nothing, or with one limit halved, "
+          "which must not raise use; a fault is in both")
+      ->check(CLI::IsMember({"rename", "permute", "wrap", "tighten"}));
   command->add_option("--mode", choice->mode, "How cgroups are mounted where only the kernel is named")
       ->capture_default_str();
   command->add_option("--cache", choice->cache,

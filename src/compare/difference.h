@@ -32,6 +32,14 @@ Scenario perturbed(const Scenario& scenario, int k, const MachineFacts& machine)
 /// among `b`. A figure that a run lacks (no such file in that kernel) is not compared.
 std::vector<Difference> differences(const std::vector<Figures>& a, const std::vector<Figures>& b);
 
+/// What is left of the differences where a limit was tightened (generators/transform.h): that the node uses
+/// more of it, by more than its own bounds explain where neither limit is felt:
+///  - CPU: one period's quota, and a slice and a tick on each CPU (oracle/cpu_bandwidth.h);
+///  - memory: what each CPU charges ahead, 64 pages (mm/memcontrol.c, MEMCG_CHARGE_BATCH);
+///  - tasks: none.
+std::vector<Difference> rises(std::vector<Difference> found, const Tightened& tightened,
+                              const Scenario& scenario, const MachineFacts& machine);
+
 /// Runs the scenario kScreened times on each machine; if anything differs, kConfirmed times in all: what
 /// still differs counts. The second machine gets the scenario as `transform` makes it; its figures are those
 /// of the nodes that each was before.

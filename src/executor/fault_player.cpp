@@ -175,7 +175,8 @@ bool FaultPlayer::ignores(const Action& action) const {
          (is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw) ||
          (is(PlantedFault::KillMissed) && action.kind == Action::Kind::Kill) ||
          (is(PlantedFault::ControllerOffMissed) && action.kind == Action::Kind::DisableController) ||
-         (action.kind == Action::Kind::SetLimit && (ignores_change(action.knob) || ignores_clear(action)));
+         (action.kind == Action::Kind::SetLimit &&
+          (ignores_change(action.knob) || ignores_clear(action) || ignores_raise(action)));
 }
 
 int FaultPlayer::migration_errno() const { return is(PlantedFault::MigrationRefused) ? EBUSY : 0; }
@@ -243,6 +244,13 @@ void FaultPlayer::shift_charges(std::vector<Counters>& nodes) const {
 bool FaultPlayer::ignores_clear(const Action& action) const {
   const auto* bandwidth = std::get_if<CpuBandwidth>(&action.value);
   return is(PlantedFault::CpuMaxClearMissed) && bandwidth && !bandwidth->quota_us;
+}
+
+bool FaultPlayer::ignores_raise(const Action& action) const {
+  const auto* bandwidth = std::get_if<CpuBandwidth>(&action.value);
+  const auto begun = get<CpuBandwidth>(scenario_.tree[action.node].limits, Knob::CpuMax);
+  return is(PlantedFault::CpuMaxRaiseMissed) && bandwidth && bandwidth->quota_us && begun &&
+         begun->quota_us && *bandwidth->quota_us * begun->period_us > *begun->quota_us * bandwidth->period_us;
 }
 
 bool FaultPlayer::ignores_change(Knob knob) const {

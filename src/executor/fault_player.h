@@ -57,6 +57,7 @@ class FaultPlayer {
   bool is(PlantedFault fault) const { return fault_ == fault; }
   bool ignores_change(Knob knob) const;
   bool ignores_clear(const Action& action) const;
+  bool ignores_raise(const Action& action) const;
   void account_for_removals(std::vector<Counters>& nodes) const;
   void shift_charges(std::vector<Counters>& nodes) const;
   void leak(std::vector<Counters>& nodes, Counter counter) const;

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 66> kTable{{
+constexpr std::array<PlantedFaultInfo, 67> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -384,6 +384,12 @@ constexpr std::array<PlantedFaultInfo, 66> kTable{{
      "cpu_contention",
      "cpu.stall",
      {1, 1, 1, 2, 0}},
+    {F::CpuMaxRaiseMissed,
+     "cpu-max-raise-missed",
+     "a cpu.max that is raised while work runs stays as it began",
+     "cpu_bandwidth_change",
+     "cpu.entitlement",
+     {1, 1, 1, 1, 0}},
     {F::CpuIdles,
      "cpu-idles",
      "a CPU idles half of the time while tasks wait for it",

@@ -44,12 +44,6 @@ double uncharged_ns(const Segment& segment, const std::vector<double>& ticks) {
   return segment.is_first ? 0 : std::accumulate(ticks.begin(), ticks.end(), 0.0);
 }
 
-std::string span_of(const Segment& segment) {
-  std::string length = fmt::format("{:.1f} ms", static_cast<double>(segment.to_ns - segment.from_ns) / 1e6);
-  if (segment.is_first && segment.is_last) return length;
-  return fmt::format("the {} from {:.1f} ms on", length, static_cast<double>(segment.from_ns) / 1e6);
-}
-
 /// Greatest delay of a tick on each CPU that the group may hold time on. Where its CPUs change, on any: what
 /// it holds on one that it leaves goes back to its pool (return_cfs_rq_runtime), and may be used on another.
 std::vector<double> ticks_of(const Scenario& whole, const Observation& observation, const Segment& segment,

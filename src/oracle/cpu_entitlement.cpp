@@ -61,49 +61,71 @@ bool any_sleeps(const Scenario& scenario, NodeId node) {
   });
 }
 
+std::vector<double> ticks_of(const Observation& observation, const IdSet& cpus) {
+  std::vector<double> ticks;
+  for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
+  return ticks;
+}
+
+/// What the quota surely gave the node in the segment, in ns; nullopt: it does not bind.
+std::optional<double> due_ns(const Scenario& whole, const Observation& observation, const Segment& segment,
+                             NodeId node, const CpuBandwidth& limit) {
+  const Scenario& scenario = segment.scenario;
+  const MachineFacts& machine = observation.machine;
+  const IdSet cpus = effective_cpus(scenario.tree, node, machine);
+  const auto cpu_count = static_cast<double>(cpus.ids.size());
+  const double quota_ns = static_cast<double>(*limit.quota_us) * 1'000;
+  const double period_ns = static_cast<double>(limit.period_us) * 1'000;
+  const double slice_ns = static_cast<double>(machine.cfs_slice_us) * 1'000;
+  const double parallel = parallel_cpus(scenario, observation, node);
+  if (quota_ns > parallel * period_ns) return std::nullopt;
+  const auto late_ns = static_cast<double>(machine.tick_ns() + machine.base_slice_ns);
+  const double refilled_ns =
+      static_cast<double>(running_ns(observation, segment)) - period_before_ns(whole, segment);
+  const double periods = std::max(std::floor(refilled_ns / period_ns) - 1, 0.0);
+  const double slack_ns = any_sleeps(scenario, node) ? (1 + cpu_count) * slice_ns : 0;
+  const double given_ns = std::max(quota_ns - slack_ns, 0.0);
+  double due = periods * std::min(given_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
+               share_against_outside(scenario, observation);
+  due -= cpu_count * slice_ns + usage_rounding_ns(observation);
+  const std::vector<double> ticks = ticks_of(observation, cpus);
+  const double gaps_ns = std::accumulate(ticks.begin(), ticks.end(), 0.0);
+  due -= parallel * (gaps_ns + stolen_ns(observation, cpus));
+  return segment.is_first ? due : due - gaps_ns;
+}
+
+void judge_entitlement(const Scenario& whole, const Observation& observation, const Segment& segment,
+                       std::vector<Finding>& findings) {
+  const Scenario& scenario = segment.scenario;
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
+    const auto used = used_ns(observation, segment, node);
+    if (!limit || !limit->quota_us || !used) continue;
+    if (always_wanting_threads(scenario, observation, node) == 0) continue;
+    if (other_quota_near(scenario, node) || has_competition(scenario, observation, node)) continue;
+    const auto due = due_ns(whole, observation, segment, node, *limit);
+    if (!due) continue;
+    const double half = cpu_bandwidth_bound_ns(
+        CpuBandwidth{*limit->quota_us / 2, limit->period_us}, 0,
+        static_cast<double>(segment.to_ns - segment.from_ns),
+        ticks_of(observation, effective_cpus(scenario.tree, node, observation.machine)),
+        observation.machine.cfs_slice_us);
+    findings.push_back(at_least(
+        {"cpu.entitlement", Controller::Cpu, node, "ms"}, *used / 1e6, std::max(*due, 0.0) / 1e6,
+        fmt::format("CPU time that {} got of its {} in {}", scenario.tree.path(node),
+                    describe(Knob::CpuMax, *limit), span_of(segment)),
+        *due > half ? "" : "on this window and with this noise half of the quota could look the same"));
+  }
+}
+
 }  // namespace
 
 std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  // Frozen time is not due. Of a cpu.max that is changed while work runs only the upper bound is judged so
-  // far: in the stretches between changes half of the quota would look the same as all of it.
-  if (!scenario.actions.empty() || scenario.window.until_settled) return findings;
-  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    const auto limit = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
-    const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
-    const auto used = grown(seen.before, seen.after, Counter::CpuUsageNs);
-    if (!limit || !limit->quota_us || !used || always_wanting_threads(scenario, observation, node) == 0)
-      continue;
-    if (other_quota_near(scenario, node) || has_competition(scenario, observation, node)) continue;
-    const MachineFacts& machine = observation.machine;
-    const IdSet cpus = effective_cpus(scenario.tree, node, machine);
-    const auto cpu_count = static_cast<double>(cpus.ids.size());
-    const double quota_ns = static_cast<double>(*limit->quota_us) * 1'000;
-    const double period_ns = static_cast<double>(limit->period_us) * 1'000;
-    const double slice_ns = static_cast<double>(machine.cfs_slice_us) * 1'000;
-    const auto window_ns = static_cast<double>(observation.window_ns);
-    const double parallel = parallel_cpus(scenario, observation, node);
-    if (quota_ns > parallel * period_ns) continue;  // the quota does not bind
-    const double late_ns = static_cast<double>(machine.tick_ns() + machine.base_slice_ns);
-    const double periods = std::max(std::floor(window_ns / period_ns) - 1, 0.0);
-    const double slack_ns = any_sleeps(scenario, node) ? (1 + cpu_count) * slice_ns : 0;
-    const double given_ns = std::max(quota_ns - slack_ns, 0.0);
-    double bound = periods * std::min(given_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
-                   share_against_outside(scenario, observation);
-    bound -= cpu_count * slice_ns + usage_rounding_ns(observation);
-    std::vector<double> ticks;
-    for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
-    bound -= parallel * std::accumulate(ticks.begin(), ticks.end(), stolen_ns(observation, cpus));
-    const double half = cpu_bandwidth_bound_ns(CpuBandwidth{*limit->quota_us / 2, limit->period_us}, 0,
-                                               measured_ns(observation), ticks, machine.cfs_slice_us);
-    const std::string why =
-        bound > half ? "" : "on this window and with this noise half of the quota could look the same";
-    findings.push_back(
-        at_least({"cpu.entitlement", Controller::Cpu, node, "ms"}, static_cast<double>(*used) / 1e6,
-                 std::max(bound, 0.0) / 1e6,
-                 fmt::format("CPU time that {} got of its {} in {:.1f} ms", scenario.tree.path(node),
-                             describe(Knob::CpuMax, *limit), window_ns / 1e6),
-                 why));
+  if (!std::all_of(scenario.actions.begin(), scenario.actions.end(), is_of_cpu_max)) return findings;
+  if (scenario.window.until_settled) return findings;
+  for (const Segment& segment : segments_of(scenario, observation)) {
+    judge_entitlement(scenario, observation, segment, findings);
   }
   return findings;
 }

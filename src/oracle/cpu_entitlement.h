@@ -28,6 +28,10 @@ namespace treeline {
 ///    not within the last ms of the period (do_sched_cfs_slack_timer, runtime_refresh_within); the next
 ///    refill sets the pool, and does not add to it. So in each period a slice, and one for each CPU, may be
 ///    lost: min(quota, …) becomes min(quota − (1 + nCPU)·slice, …).
+/// Where cpu.max changes while work runs, each stretch between two changes is judged by what is in force
+/// then. A timer that runs keeps its expiry (start_cfs_bandwidth), so that the first refill by the new quota
+/// may be as far away as the longest period before, or the default, 100 ms: the window is shorter by that.
+/// And a running task may take a debt of a tick, or a gap, on each CPU into the new stretch (update_curr).
 /// Conclusive if a kernel that gives only half of the quota would be below the bound: half of the upper bound
 /// of cpu_bandwidth.h is less than this lower one.
 std::vector<Finding> judge_cpu_entitlement(const Scenario& scenario, const Observation& observation);

@@ -19,15 +19,6 @@ bool overlap(const IdSet& one, const IdSet& other) {
                      [&](int id) { return std::binary_search(other.ids.begin(), other.ids.end(), id); });
 }
 
-/// How long the workers surely ran between the segment's first and last reading.
-int64_t running_ns(const Observation& observation, const Segment& segment) {
-  const std::vector<Sample>& series = observation.nodes[kRoot].series;
-  const int64_t from_ns = segment.is_first ? 0 : series[segment.first_sample].at_ns;
-  if (segment.is_last) return observation.window_ns - from_ns;
-  const Sample& last = series[segment.end_sample - 1];
-  return last.at_ns - last.took_ns - from_ns;
-}
-
 /// The most CPU time that a node's quota lets through for certain.
 std::optional<double> sure_cap_ns(const Limits& limits, int64_t length_ns) {
   const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
@@ -54,8 +45,36 @@ bool lived_on(const Scenario& whole, const Observation& observation, size_t work
 
 }  // namespace
 
+int64_t running_ns(const Observation& observation, const Segment& segment) {
+  const std::vector<Sample>& series = observation.nodes[kRoot].series;
+  const int64_t from_ns = segment.is_first ? 0 : series[segment.first_sample].at_ns;
+  if (segment.is_last) return observation.window_ns - from_ns;
+  const Sample& last = series[segment.end_sample - 1];
+  return last.at_ns - last.took_ns - from_ns;
+}
+
 double measured_ns(const Observation& observation) {
   return static_cast<double>(observation.final_at_ns - observation.first_attach_ns);
+}
+
+bool is_of_cpu_max(const Action& action) {
+  return action.kind == Action::Kind::SetLimit && action.knob == Knob::CpuMax;
+}
+
+double period_before_ns(const Scenario& whole, const Segment& segment) {
+  constexpr int64_t kDefaultUs = 100'000;  // sched.h: default_cfs_period
+  if (segment.is_first) return 0;
+  int64_t longest_us = kDefaultUs;
+  const auto take = [&](const KnobValue& value) {
+    longest_us = std::max(longest_us, std::get<CpuBandwidth>(value).period_us);
+  };
+  for (const Node& node : whole.tree.nodes) {
+    if (node.limits.contains(Knob::CpuMax)) take(node.limits.at(Knob::CpuMax));
+  }
+  for (const Action& action : whole.actions) {
+    if (is_of_cpu_max(action)) take(action.value);
+  }
+  return static_cast<double>(longest_us) * 1'000;
 }
 
 double share_against_outside(const Scenario& scenario, const Observation& observation) {

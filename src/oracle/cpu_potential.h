@@ -12,6 +12,15 @@ namespace treeline {
 /// T of a run: from before the first attach to after the last counter read, in ns.
 double measured_ns(const Observation& observation);
 
+/// How long the workers surely ran between the segment's first and last reading.
+int64_t running_ns(const Observation& observation, const Segment& segment);
+
+/// A change of cpu.max while work runs.
+bool is_of_cpu_max(const Action& action);
+/// Once cpu.max was changed, the longest period that a timer may still run with (core.c,
+/// tg_set_cfs_bandwidth: one that runs keeps its expiry), or the default, 100 ms; 0 in the first segment.
+double period_before_ns(const Scenario& whole, const Segment& segment);
+
 /// The least share of a CPU that the tree's owner group gets against what runs outside: it has the greatest
 /// weight (v1: 262144 shares, v2: a cpu.weight of 10000), of which calc_group_shares gives each CPU the part
 /// that its load is of the group's: at least one thread's. Each outside task has 1024; `running_tasks` bounds

@@ -57,27 +57,6 @@ bool may_sleep(const Scenario& scenario, NodeId node) {
   });
 }
 
-bool is_of_cpu_max(const Action& action) {
-  return action.kind == Action::Kind::SetLimit && action.knob == Knob::CpuMax;
-}
-
-/// The longest period that a timer may still run with in a later stretch; 0 in the first one.
-double period_before_ns(const Scenario& whole, const Segment& segment) {
-  constexpr int64_t kDefaultUs = 100'000;  // sched.h: default_cfs_period
-  if (segment.is_first) return 0;
-  int64_t longest_us = kDefaultUs;
-  const auto take = [&](const KnobValue& value) {
-    longest_us = std::max(longest_us, std::get<CpuBandwidth>(value).period_us);
-  };
-  for (const Node& node : whole.tree.nodes) {
-    if (node.limits.contains(Knob::CpuMax)) take(node.limits.at(Knob::CpuMax));
-  }
-  for (const Action& action : whole.actions) {
-    if (is_of_cpu_max(action)) take(action.value);
-  }
-  return static_cast<double>(longest_us) * 1'000;
-}
-
 /// What the executor leaves of the CPU while it samples.
 double share_against_executor(const Segment& segment, const Observation& observation) {
   const std::vector<Sample>& series = observation.nodes[kRoot].series;

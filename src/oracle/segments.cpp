@@ -1,5 +1,7 @@
 #include "oracle/segments.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "model/rules.h"
@@ -71,6 +73,12 @@ Tree tree_in_force(const Scenario& scenario, const Observation& observation, siz
 
 Scenario scenario_at_end(const Scenario& scenario, const Observation& observation) {
   return scenario_in_force(scenario, observation, scenario.actions.size());
+}
+
+std::string span_of(const Segment& segment) {
+  std::string length = fmt::format("{:.1f} ms", static_cast<double>(segment.to_ns - segment.from_ns) / 1e6);
+  if (segment.is_first && segment.is_last) return length;
+  return fmt::format("the {} from {:.1f} ms on", length, static_cast<double>(segment.from_ns) / 1e6);
 }
 
 std::vector<Segment> segments_of(const Scenario& scenario, const Observation& observation) {

@@ -26,6 +26,9 @@ struct Segment {
 /// In order of time; those for which a reading is missing are left out.
 std::vector<Segment> segments_of(const Scenario& scenario, const Observation& observation);
 
+/// "80.2 ms", or of one among several: "the 80.2 ms from 31.4 ms on".
+std::string span_of(const Segment& segment);
+
 /// The readings with which the segment begins and ends.
 const Counters& first_reading(const Segment& segment, const NodeObservation& node);
 const Counters& last_reading(const Segment& segment, const NodeObservation& node);

@@ -182,5 +182,32 @@ TEST_F(HostHierarchies, HonourARootBelowAnOwnGroup) {
     EXPECT_EQ(hierarchy.base, hierarchy.mount + "/" + root.name());
 }
 
+TEST(HierarchyDetection, RefusesACpuQuotaAbove) {
+  const Mounts mounts;
+  const std::string mount = mounts.folder("cpu");
+  std::filesystem::create_directories(mount + "/pod/container");
+  const std::string line_of_mount = line(mount, "cgroup", "rw,cpu");
+  std::ofstream(mount + "/pod/cpu.cfs_quota_us") << "-1\n";
+  EXPECT_TRUE(mounts.detect(line_of_mount, "pod/container"));
+  std::ofstream(mount + "/pod/cpu.cfs_quota_us") << "50000\n";
+  const auto found = mounts.detect(line_of_mount, "pod/container");
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::Unavailable);
+  EXPECT_THAT(to_string(found.error()), HasSubstr("50000 in " + mount + "/pod/cpu.cfs_quota_us"));
+  EXPECT_TRUE(mounts.detect(line_of_mount)) << "it does not hold outside pod";
+}
+
+TEST(HierarchyDetection, RefusesTheContainersOwnQuotaOnV2) {
+  const Mounts mounts;
+  const std::string mount = mounts.folder("unified");
+  std::ofstream(mount + "/cgroup.controllers") << "cpu\n";
+  std::ofstream(mount + "/cpu.max") << "max 100000\n";
+  EXPECT_TRUE(mounts.detect(line(mount, "cgroup2", "rw")));
+  std::ofstream(mount + "/cpu.max") << "150000 100000\n";
+  const auto found = mounts.detect(line(mount, "cgroup2", "rw"));
+  ASSERT_FALSE(found);
+  EXPECT_THAT(to_string(found.error()), HasSubstr("150000 100000 in " + mount + "/cpu.max"));
+}
+
 }  // namespace
 }  // namespace treeline::testing

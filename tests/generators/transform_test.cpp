@@ -90,5 +90,34 @@ TEST(Transform, TheWrapperIsTheOnlyNewNodeAndHasNoLimits) {
   }
 }
 
+TEST(Transform, TightensOneLimitToWhatTheMachineTakes) {
+  const MachineFacts machine = FakeMachine().facts();
+  int tightened_count = 0;
+  for (const Scenario& scenario : some_of_each()) {
+    const Transformed made = tightened(scenario);
+    for (const Fault& fault : validate(made.scenario)) ADD_FAILURE() << fault.json_path << fault.message;
+    EXPECT_TRUE(unmet(made.scenario, machine).empty()) << draw(scenario) << draw(made.scenario);
+    EXPECT_EQ(made.tightened.has_value(), made.scenario != scenario);
+    if (!made.tightened) continue;
+    ++tightened_count;
+    const auto [node, knob] = *made.tightened;
+    Scenario back = made.scenario;
+    back.tree[node].limits[knob] = scenario.tree[node].limits.at(knob);
+    EXPECT_EQ(back, scenario) << "only that limit is another";
+  }
+  EXPECT_GT(tightened_count, 50);
+}
+
+TEST(Transform, TightensTheLimitThatBindsFirst) {
+  Scenario scenario;
+  scenario.tree.nodes = {
+      {"t", kNoParent, {{Knob::PidsMax, Amount{9}}, {Knob::CpuMax, CpuBandwidth{1'000, 10'000}}}},
+      {"a", kRoot, {{Knob::PidsMax, Amount{5}}}}};
+  EXPECT_EQ(tightened(scenario).scenario.tree[1].limits.at(Knob::PidsMax), KnobValue(Amount{2}));
+  scenario.tree[1].limits.clear();
+  EXPECT_EQ(tightened(scenario).scenario.tree[0].limits.at(Knob::PidsMax), KnobValue(Amount{4}))
+      << "half of 1 ms is no legal quota";
+}
+
 }  // namespace
 }  // namespace treeline

@@ -239,6 +239,12 @@ Scenario least_scenario(F fault) {
           {20'000, Action::Kind::SetLimit, kRoot, Knob::CpuMax, CpuBandwidth{std::nullopt, 10'000}});
       return scenario;
     }
+    case F::CpuMaxRaiseMissed: {
+      Scenario scenario = with(chain_with_worker(1, hog), 0, Knob::CpuMax, CpuBandwidth{2'000, 10'000});
+      scenario.actions.push_back(
+          {200'000, Action::Kind::SetLimit, kRoot, Knob::CpuMax, CpuBandwidth{5'000, 10'000}});
+      return scenario;
+    }
     case F::CpuHogStranded:
     case F::CpuIdles:
       return with(chain_with_worker(1, hog), 0, Knob::CpusetCpus, IdSet{{0}});

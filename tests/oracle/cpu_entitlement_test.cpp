@@ -144,6 +144,38 @@ TEST(CpuEntitlement, GroupsConfinedToTheSameCpuBelowShareIt) {
   EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
 }
 
+/// cpu.max of one hog becomes 12/20 ms in the middle of two seconds, in the second of which it used
+/// `late_ms`.
+CpuWorld raised(const CpuBandwidth& before, double early_ms, double late_ms) {
+  CpuWorld world;
+  world.cap(kRoot, *before.quota_us, before.period_us);
+  world.ran_ms(world.hog(kRoot), early_ms, 1'000, late_ms);
+  world.run_for_ms(2'000);
+  world.scenario.actions.push_back(
+      {1'000'000, Action::Kind::SetLimit, kRoot, Knob::CpuMax, CpuBandwidth{12'000, 20'000}});
+  world.seen.actions.push_back({1'000 * kMs, 1'001 * kMs, 0, {}, {}});
+  return world;
+}
+
+TEST(CpuEntitlement, EachStretchBetweenChangesIsOwedItsOwnQuota) {
+  const std::vector<Finding> healthy = raised({4'000, 20'000}, 200, 600).judge_all(kName);
+  ASSERT_EQ(healthy.size(), 2u);
+  EXPECT_EQ(healthy[0].status, Status::Held) << explain(healthy[0]);
+  EXPECT_EQ(healthy[1].status, Status::Held) << explain(healthy[1]);
+  const std::vector<Finding> missed = raised({4'000, 20'000}, 200, 200).judge_all(kName);
+  EXPECT_EQ(missed[0].status, Status::Held) << explain(missed[0]);
+  EXPECT_EQ(missed[1].status, Status::Violated) << explain(missed[1]);
+}
+
+TEST(CpuEntitlement, TheTimerMayRunOnWithTheLongestPeriodBefore) {
+  // Throttled for the rest of 500 ms, then 480 ms with the new quota.
+  const Finding slow = raised({100'000, 500'000}, 200, 290).judge_all(kName).back();
+  EXPECT_NE(slow.status, Status::Violated) << explain(slow);
+  // Another 100 ms are not to be explained by that.
+  const Finding starved = raised({100'000, 500'000}, 200, 150).judge_all(kName).back();
+  EXPECT_EQ(starved.status, Status::Violated) << explain(starved);
+}
+
 TEST(CpuEntitlement, WithoutDemandNothingIsOwed) {
   CpuWorld idle;
   idle.cap(kRoot, 10'000, 20'000);

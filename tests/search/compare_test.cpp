@@ -58,6 +58,33 @@ TEST(Differences, DoNotCountWhatARunLacks) {
   EXPECT_THAT(differences({figures(1.0)}, {{}}), IsEmpty());
 }
 
+/// What is left of usage that is `before` in two runs, and `after` once the limit is tightened.
+size_t rises_from(double before, double after, Knob knob, const std::string& name, NodeId node = kRoot) {
+  MachineFacts machine;
+  machine.cpus = {0};
+  machine.cfs_slice_us = 5'000;
+  machine.hz = 250;
+  machine.page_size = 4'096;
+  Scenario scenario;
+  scenario.tree.nodes = {{"t", kNoParent, {{Knob::CpuMax, CpuBandwidth{11'000, 20'000}}}}, {"a", kRoot, {}}};
+  scenario.window.length_us = 200'000;
+  const std::vector<Figures> a{{{{name, node}, before}}, {{{name, node}, before}}};
+  const std::vector<Figures> b{{{{name, node}, after}}, {{{name, node}, after}}};
+  return rises(differences(a, b), {kRoot, knob}, scenario, machine).size();
+}
+
+TEST(Rises, AreOfTheTightenedLimitAndBeyondItsBounds) {
+  EXPECT_EQ(rises_from(4, 5, Knob::PidsMax, "pids_peak"), 1u);
+  EXPECT_EQ(rises_from(5, 4, Knob::PidsMax, "pids_peak"), 0u) << "it fell";
+  EXPECT_EQ(rises_from(4, 5, Knob::PidsMax, "pids_peak", 1), 0u) << "another group may use more";
+  EXPECT_EQ(rises_from(4, 5, Knob::PidsMax, "memory_peak_bytes"), 0u) << "another resource";
+  EXPECT_EQ(rises_from(1e6, 1e6 + 262'144, Knob::MemoryMax, "memory_peak_bytes"), 0u);
+  EXPECT_EQ(rises_from(1e6, 1e6 + 262'145, Knob::MemoryMax, "memory_peak_bytes"), 1u);
+  // 11 + 5 + 4 ms of 200 ms.
+  EXPECT_EQ(rises_from(0.3, 0.399, Knob::CpuMax, "cpu_usage_ns"), 0u);
+  EXPECT_EQ(rises_from(0.3, 0.401, Knob::CpuMax, "cpu_usage_ns"), 1u);
+}
+
 TEST(Perturbed, IsValidRunnableAndNeverTheSameTwice) {
   for (uint64_t index = 0; index < 100; ++index) {
     const Property& property = properties()[index % properties().size()];

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "fixtures/test_machine.h"
 #include "store/job_results.h"
@@ -100,13 +101,14 @@ class Slurm : public ::testing::Test {
 
   /// `meanwhile` gets the results folder, and is called while it goes on.
   template <typename Meanwhile>
-  Given on_the_cluster(const std::string& name, Meanwhile meanwhile) {
+  Given on_the_cluster(const std::string& name, Meanwhile meanwhile,
+                       const std::string& program = TREELINE_BIN_DIR "/treeline") {
     const std::string folder = work_.path() + "/" + name;
     const std::string said = work_.path() + "/" + name + ".txt";
     const Fd output(::open(said.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
     ProcessOptions options;
     options.descriptors = {{output.get(), 1}, {output.get(), 2}};
-    options.environment = {cluster_->environment(), "TREELINE=" TREELINE_BIN_DIR "/treeline"};
+    options.environment = {cluster_->environment(), "TREELINE=" + program};
     const auto began = std::chrono::steady_clock::now();
     Given given;
     Result<Process> process = Process::start(
@@ -176,6 +178,20 @@ TEST_F(Slurm, ANodeThatDiesLosesItsTasksTimeAndNotTheirResults) {
   fmt::print(
       "{} scenarios: one machine {:.0f} s, four nodes of which one was killed {:.0f} s, the same results\n",
       3 * count(), one.seconds, four.seconds);
+}
+
+TEST_F(Slurm, AJobThatEndsWithoutResultsIsSubmittedAgain) {
+  const Given one = on_one_machine();
+  const std::string program = work_.path() + "/stumbles-once";
+  std::ofstream(program) << "#!/bin/sh\n"
+                         << "[ \"$1\" != job ] || ! mkdir " << work_.path() << "/stumbled || exit 99\n"
+                         << "exec " TREELINE_BIN_DIR "/treeline \"$@\"\n";
+  fs::permissions(program, fs::perms::owner_all);
+  const Given four = on_the_cluster(
+      "stumbled", [](const std::string&) {}, program);
+  EXPECT_TRUE(fs::exists(work_.path() + "/stumbled"));
+  EXPECT_THAT(four.said, HasSubstr("without results, and submitted again"));
+  expect_same(one, four);
 }
 
 }  // namespace
