@@ -1,8 +1,11 @@
 #include "generators/actions_gen.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "generators/changes_gen.h"
 #include "generators/gens.h"
+#include "model/freezing.h"
 
 namespace treeline {
 
@@ -40,6 +43,50 @@ rc::Gen<std::vector<Action>> actions_gen(const Tree& tree, const std::vector<Nod
            return actions;
          })
       .as("actions");
+}
+
+namespace {
+
+/// A move from where it is, across the edge of what is frozen in most draws; nothing if there is no such
+/// node.
+std::optional<Action> draw_move(const Scenario& scenario, const std::vector<int>& hogs, int64_t at_us) {
+  const auto all = [](size_t) { return true; };
+  const Scenario now = by_now(scenario);
+  const std::set<NodeId> frozen = frozen_after(scenario, scenario.actions.size(), all);
+  Action move{at_us, Action::Kind::Migrate};
+  move.worker = *one_of(hogs);
+  const NodeId from = now.workers[static_cast<size_t>(move.worker)].node;
+  const bool crosses = *chance(80);
+  std::vector<NodeId> goals = now.tree.subtree(kRoot);
+  std::erase_if(goals, [&](NodeId goal) {
+    const bool is_across = is_frozen(now.tree, frozen, from) != is_frozen(now.tree, frozen, goal);
+    return goal == from || (crosses && !is_across);
+  });
+  if (goals.empty()) return std::nullopt;
+  move.node = *one_of(goals);
+  return move;
+}
+
+}  // namespace
+
+rc::Gen<std::vector<Action>> frozen_moves_gen(const Scenario& scenario, const std::vector<int>& hogs) {
+  return rc::gen::exec([=] {
+           Scenario drawn = scenario;
+           int64_t at_us = whole_ms(15, 45);
+           const NodeId node = *uniform(1, drawn.tree.size() - 1);
+           drawn.actions.push_back({at_us, Action::Kind::Freeze, node});
+           at_us += *chance(50) ? kSeenAfterUs + whole_ms(0, 30) : whole_ms(1, 20);
+           const int moves = *uniform(1, 3);
+           for (int i = 0; i < moves; ++i) {
+             const auto move = draw_move(drawn, hogs, at_us);
+             if (!move) continue;
+             drawn.actions.push_back(*move);
+             at_us += kSeenAfterUs + whole_ms(0, 30);
+           }
+           if (*chance(50)) drawn.actions.push_back({at_us, Action::Kind::Thaw, node});
+           return drawn.actions;
+         })
+      .as("frozen moves");
 }
 
 int64_t end_after(const std::vector<Action>& actions) {

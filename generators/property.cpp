@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "generators/attempts_gen.h"
+#include "generators/gens.h"
 #include "generators/scenario_gen.h"
 #include "generators/shrink.h"
 #include "model/controllers.h"
@@ -55,6 +57,7 @@ constexpr std::array<std::string_view, 2> kPidsMigrationAims{"pids.max", "pids.c
 constexpr std::array<std::string_view, 2> kHotplugAims{"cpu.bandwidth", "cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kGroupsAims{"cgroup.removal"};
 constexpr std::array<std::string_view, 3> kControllersAims{"cgroup.controllers", "cpu.bandwidth", "pids.max"};
+constexpr std::array<std::string_view, 1> kRefusalsAims{"cgroup.refusal"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
 struct Entry {
@@ -62,7 +65,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 30;
+constexpr size_t kCount = 31;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -140,6 +143,11 @@ const std::array<Entry, kCount>& entries() {
         {},
         kControllersAims},
        controllers_gen},
+      {{"refusals",
+        "What the rules forbid while work runs is refused, and changes nothing",
+        {},
+        kRefusalsAims},
+       refusals_gen},
   }};
   return kEntries;
 }
@@ -220,12 +228,29 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   return std::nullopt;
 }
 
+namespace {
+
+/// A quarter of the scenarios in which something happens. Its draws are apart from those of `plain`.
+Scenario with_company_of_attempts(Scenario plain, rc::Random random, const Constraints& constraints) {
+  constexpr int kPercent = 25;
+  constexpr int kMost = 3;
+  const bool has_attempts = std::any_of(plain.actions.begin(), plain.actions.end(), is_attempt);
+  if (plain.actions.empty() || has_attempts) return plain;
+  const rc::Random apart(rc::Random::Key{random.next(), hash_of("attempts"), 0, 0});
+  const auto gen =
+      rc::gen::exec([&] { return *chance(kPercent) ? *with_attempts(plain, kMost, constraints) : plain; });
+  return gen(apart, rc::kNominalSize).value();
+}
+
+}  // namespace
+
 rc::Gen<Scenario> scenario_gen(const Property& property, const Constraints& constraints) {
   const auto entry = std::find_if(entries().begin(), entries().end(),
                                   [&](const Entry& known) { return known.property.name == property.name; });
   const rc::Gen<Scenario> plain = entry->gen(constraints);
-  return rc::Gen<Scenario>([plain, machine = constraints.machine](const rc::Random& random, int size) {
-           return shrinkable(plain(random, size).value(), machine);
+  return rc::Gen<Scenario>([plain, constraints](const rc::Random& random, int size) {
+           Scenario drawn = with_company_of_attempts(plain(random, size).value(), random, constraints);
+           return shrinkable(std::move(drawn), constraints.machine);
          })
       .as(std::string(property.name));
 }

@@ -24,7 +24,13 @@ Scenario draw(const Constraints& constraints) {
     const Workload other = *chance(30) ? Workload(ForkStorm{*uniform(8, 24), 2'000}) : Workload(Idle{});
     scenario.workers.push_back({node, is_busy ? endless_hog(threads) : other});
   }
-  scenario.actions = *actions_gen(scenario.tree, ground.below, 2);
+  std::vector<int> hogs;
+  for (size_t i = 0; i < scenario.workers.size(); ++i) {
+    const bool is_hog = std::holds_alternative<CpuHog>(scenario.workers[i].workload);
+    if (is_hog) hogs.push_back(static_cast<int>(i));
+  }
+  const bool moves = *chance(45) && scenario.tree.size() > 1 && !hogs.empty();
+  scenario.actions = moves ? *frozen_moves_gen(scenario, hogs) : *actions_gen(scenario.tree, ground.below, 2);
   scenario.window = fixed_window(static_cast<double>(end_after(scenario.actions)), constraints);
   const std::set<Knob> menu =
       all_knobs_but(constraints, {Knob::CpuMax, Knob::CpuIdle, Knob::CpuWeight, Knob::CpuWeightNice,

@@ -48,6 +48,7 @@ rc::Gen<Scenario> cpu_hotplug_gen(const Constraints& constraints);
 rc::Gen<Scenario> groups_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_contention_gen(const Constraints& constraints);
 rc::Gen<Scenario> controllers_gen(const Constraints& constraints);
+rc::Gen<Scenario> refusals_gen(const Constraints& constraints);
 
 /// What most of them start from: a tree, workers' places in it, and one of the nodes above (or at) the first
 /// worker's place, whose limit the scenario is about.

@@ -37,7 +37,7 @@ Scenario without_workers(const Scenario& scenario, size_t first, size_t count) {
   candidate.workers.erase(begin, begin + static_cast<std::ptrdiff_t>(count));
   std::erase_if(candidate.actions, [&](Action& action) {
     const auto worker = static_cast<size_t>(action.worker);
-    if (action.kind != Action::Kind::Migrate || worker < first) return false;
+    if (!has_worker(action) || worker < first) return false;
     action.worker -= static_cast<int>(count);
     return worker < first + count;
   });

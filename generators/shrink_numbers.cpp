@@ -81,8 +81,9 @@ void change_numbers(Scenario& scenario, F f) {
   for (Worker& worker : scenario.workers) change_workload(worker.workload, f);
   for (Action& action : scenario.actions) {
     change(action.at_us, {Side::Time, 1'000, false}, f);
-    if (action.kind == Action::Kind::SetLimit) {
-      change_value(action.knob, action.value, least_limit(action.knob), f);
+    if (has_setting(action)) {
+      const bool may_be_any = is_attempt(action);
+      change_value(action.knob, action.value, may_be_any ? INT64_MIN : least_limit(action.knob), f);
     }
   }
   for (Probe& probe : scenario.probes) change_value(probe.knob, probe.value, INT64_MIN, f);
@@ -138,7 +139,7 @@ void for_each_set(AnyScenario& scenario, Knob knob, F f) {
     if (found != node.limits.end()) f(std::get<IdSet>(found->second).ids);
   }
   for (auto& action : scenario.actions) {
-    if (action.kind == Action::Kind::SetLimit && action.knob == knob) f(std::get<IdSet>(action.value).ids);
+    if (has_setting(action) && action.knob == knob) f(std::get<IdSet>(action.value).ids);
   }
 }
 

@@ -37,7 +37,7 @@ void refer_to(Scenario& scenario, const std::vector<NodeId>& node_of) {
     worker_of.push_back(is_kept ? kept++ : kGone);
   }
   std::erase_if(scenario.actions, [&](Action& action) {
-    if (action.kind == Action::Kind::Migrate) action.worker = worker_of[static_cast<size_t>(action.worker)];
+    if (has_worker(action)) action.worker = worker_of[static_cast<size_t>(action.worker)];
     const bool has_node = !moves_a_cpu(action);
     if (has_node) action.node = node_of[static_cast<size_t>(action.node)];
     return action.worker == kGone || (has_node && action.node == kNoParent);

@@ -347,6 +347,12 @@ std::string CgroupTree::path(NodeId node, Controller controller) const {
   return hierarchy->base + "/" + impl_->owner + "/" + impl_->tree.path(node);
 }
 
+std::vector<std::string> CgroupTree::folders(NodeId node) const {
+  std::vector<std::string> result;
+  for (const Part& part : impl_->parts) result.push_back(path(node, part.controller));
+  return result;
+}
+
 std::string CgroupTree::proxy_path(NodeId node, Controller controller) const {
   const Part* part = impl_->part_of(controller);
   if (!part || !impl_->is_v2(*part) || !impl_->proxied.contains(node)) return {};

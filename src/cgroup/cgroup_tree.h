@@ -71,6 +71,8 @@ class CgroupTree {
 
   /// Folder of the node in the controller's hierarchy, for descriptors that are opened once.
   std::string path(NodeId node, Controller controller) const;
+  /// Its folders in all hierarchies that are used.
+  std::vector<std::string> folders(NodeId node) const;
   /// Folder of the node's leaf proxy there; "" if it has none.
   std::string proxy_path(NodeId node, Controller controller) const;
   const Hierarchies& hierarchies() const;

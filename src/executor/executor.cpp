@@ -13,6 +13,7 @@
 #include <set>
 
 #include "cgroup/cgroup_tree.h"
+#include "executor/attempts.h"
 #include "executor/counter_reader.h"
 #include "executor/fault_player.h"
 #include "executor/futex.h"
@@ -26,6 +27,7 @@
 #include "executor/worker_process.h"
 #include "model/charge.h"
 #include "model/controllers.h"
+#include "model/freezing.h"
 #include "model/rules.h"
 
 namespace treeline {
@@ -36,6 +38,7 @@ constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kStopDeadlineNs = 5'000 * kMillisecond;
 constexpr int64_t kReapDeadlineNs = 5'000 * kMillisecond;
 constexpr int64_t kDrainDeadlineNs = 6'000 * kMillisecond;
+constexpr int64_t kFreezeDeadlineNs = 500 * kMillisecond;
 constexpr int64_t kQuietNs = 1'000 * kMillisecond;
 
 using Moment = FaultPlayer::Moment;
@@ -377,7 +380,34 @@ class Run {
       case Action::Kind::DisableController:
       case Action::Kind::EnableController:
         return perform_switch(action);
+      case Action::Kind::TryLimit:
+      case Action::Kind::TryMigrate:
+      case Action::Kind::TryRemove:
+      case Action::Kind::TryCreate:
+      case Action::Kind::TryControllerOff:
+      case Action::Kind::TryControllerOn:
+        return perform_attempt(action);
     }
+  }
+
+  /// Nothing changes, so that nothing need be sampled.
+  void perform_attempt(const Action& action) {
+    const WorkerProcess* worker =
+        has_worker(action) ? &processes_[static_cast<size_t>(action.worker)] : nullptr;
+    const pid_t pid = worker && worker->alive() ? worker->pid() : 0;
+    const bool is_dead = worker && pid == 0;
+    const Limits& limits = limits_[action.node].limits;
+    ActionObservation seen;
+    const std::string before = state_of_attempted(*groups_, action, limits, pid, machine_);
+    seen.started_ns = monotonic_ns() - start_ns_;
+    const int answered = is_dead ? ESRCH : attempt(*groups_, action, limits, pid, machine_);
+    seen.completed_ns = monotonic_ns() - start_ns_;
+    seen.write_errno = fault_.attempt_errno(action, answered);
+    const std::string after = state_of_attempted(*groups_, action, limits, pid, machine_);
+    seen.read = change_of(before, fault_.state_after(action, after));
+    if (fault_.lifts_quota_on_refusal(action)) set_quota_free(action.node);
+    seen.progress = progress();
+    observation_.actions.push_back(std::move(seen));
   }
 
   void perform_switch(const Action& action) {
@@ -540,15 +570,26 @@ class Run {
     ActionObservation seen;
     seen.started_ns = monotonic_ns() - start_ns_;
     seen.write_errno = fault_.migration_errno();
-    if (seen.write_errno == 0 && !fault_.ignores(action)) seen.write_errno = migrate(worker, action.node);
+    const std::set<NodeId> frozen = frozen_by_now();
+    const bool was_frozen = is_frozen(scenario_.tree, frozen, places_[worker]);
+    const bool stops = is_frozen(scenario_.tree, frozen, action.node);
+    if (was_frozen) seen.progress = progress();
+    const bool is_ignored = fault_.ignores(action) || fault_.ignores_move(was_frozen, stops);
+    if (seen.write_errno == 0 && !is_ignored) seen.write_errno = migrate(worker, action.node);
     seen.completed_ns = monotonic_ns() - start_ns_;
-    seen.progress = progress();
+    if (stops && seen.write_errno == 0) wait_for_freezer(action.node, true, kFreezeDeadlineNs);
+    if (!was_frozen) seen.progress = progress();
     if (seen.write_errno == 0) {
       fault_.note_migration(action, places_[worker], pages_.report(worker).bytes_touched.load());
       places_[worker] = action.node;
     }
     observation_.actions.push_back(std::move(seen));
     sample();
+  }
+
+  std::set<NodeId> frozen_by_now() const {
+    return frozen_after(scenario_, observation_.actions.size(),
+                        [&](size_t i) { return observation_.actions[i].write_errno == 0; });
   }
 
   int migrate(size_t worker, NodeId node) {
@@ -590,7 +631,6 @@ class Run {
 
   void perform_freeze(const Action& action) {
     const bool freeze = action.kind == Action::Kind::Freeze;
-    constexpr int64_t kFreezeDeadlineNs = 500 * kMillisecond;
     constexpr int64_t kThawDeadlineNs = 5 * kMillisecond;  // not reached below a frozen ancestor
     const KnobContext context = machine_.knob_context(Controller::Freezer);
     const std::vector<KnobWrite> writes =
@@ -601,17 +641,23 @@ class Run {
     if (!fault_.ignores(action)) {
       seen.write_errno = writes.empty() ? ENOENT : groups_->write(action.node, writes[0]);
     }
-    const int64_t end_ns = monotonic_ns() + (freeze ? kFreezeDeadlineNs : kThawDeadlineNs);
-    while (seen.completed_ns < 0 && seen.write_errno == 0 && monotonic_ns() < end_ns) {
-      const Counters state = reader_->read({Counter::FreezerState})[static_cast<size_t>(action.node)];
-      if (get(state, Counter::FreezerState) == (freeze ? 2 : 0)) {
-        seen.completed_ns = monotonic_ns() - start_ns_;
-      } else {
-        sleep_until(monotonic_ns() + 100'000);
-      }
+    const int64_t deadline_ns = freeze ? kFreezeDeadlineNs : kThawDeadlineNs;
+    if (seen.write_errno == 0 && wait_for_freezer(action.node, freeze, deadline_ns)) {
+      seen.completed_ns = monotonic_ns() - start_ns_;
     }
     if (freeze) seen.progress = progress();
     observation_.actions.push_back(std::move(seen));
+  }
+
+  /// Until the node reads FROZEN, or THAWED; whether it does by the deadline.
+  bool wait_for_freezer(NodeId node, bool is_frozen, int64_t deadline_ns) {
+    const int64_t end_ns = monotonic_ns() + deadline_ns;
+    while (monotonic_ns() < end_ns) {
+      const Counters state = reader_->read({Counter::FreezerState})[static_cast<size_t>(node)];
+      if (get(state, Counter::FreezerState) == (is_frozen ? 2 : 0)) return true;
+      sleep_until(monotonic_ns() + 100'000);
+    }
+    return false;
   }
 
   bool wait_until_still(int64_t deadline_ns) {

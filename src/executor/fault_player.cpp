@@ -181,6 +181,20 @@ bool FaultPlayer::ignores(const Action& action) const {
 
 int FaultPlayer::migration_errno() const { return is(PlantedFault::MigrationRefused) ? EBUSY : 0; }
 
+int FaultPlayer::attempt_errno(const Action& attempt, int answered) const {
+  using Kind = Action::Kind;
+  const bool is_taken = is(PlantedFault::AttemptTaken) ||
+                        (is(PlantedFault::InternalProcessLetIn) && attempt.kind == Kind::TryMigrate) ||
+                        (is(PlantedFault::ControllerPulledAway) && attempt.kind == Kind::TryControllerOff);
+  if (is_taken) return 0;
+  return is(PlantedFault::RefusalErrnoWrong) && attempt.kind == Kind::TryRemove ? ENOTEMPTY : answered;
+}
+
+std::string FaultPlayer::state_after(const Action& attempt, const std::string& after) const {
+  const bool shows = is(PlantedFault::RefusedLimitShows) && attempt.kind == Action::Kind::TryLimit;
+  return shows ? describe(attempt.knob, attempt.value) : after;
+}
+
 int FaultPlayer::removal_errno() const { return is(PlantedFault::RemovalRefused) ? EBUSY : 0; }
 
 void FaultPlayer::note_removal(NodeId node, const std::vector<Counters>& nodes) {

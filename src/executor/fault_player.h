@@ -28,8 +28,22 @@ class FaultPlayer {
   /// The worker that is never run again after a while.
   std::optional<size_t> stranded_worker() const;
   bool ignores(const Action& action) const;
+  /// A migration is taken and does nothing, from and to a group that is frozen or not.
+  bool ignores_move(bool from_frozen, bool to_frozen) const {
+    return (is(PlantedFault::FreezerMoveInMissed) && !from_frozen && to_frozen) ||
+           (is(PlantedFault::FreezerMoveOutMissed) && from_frozen && !to_frozen);
+  }
   /// The errno with which a migration is refused; 0: it is not.
   int migration_errno() const;
+  /// What an attempt is answered, where the kernel said `answered`.
+  int attempt_errno(const Action& attempt, int answered) const;
+  /// What an attempt leaves, where the kernel left `after`.
+  std::string state_after(const Action& attempt, const std::string& after) const;
+  /// cpu.max of the action's node is lost when a value for it is refused.
+  bool lifts_quota_on_refusal(const Action& attempt) const {
+    return is(PlantedFault::CpuMaxLostOnRefusal) && attempt.kind == Action::Kind::TryLimit &&
+           attempt.knob == Knob::CpuMax;
+  }
   /// What a controller had set is set again when it comes back.
   bool keeps_limits_of_controller() const { return is(PlantedFault::ControllerLimitComesBack); }
   /// cpu.max of a group is lost when its children lose the controller.

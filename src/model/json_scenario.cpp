@@ -212,9 +212,9 @@ void fields(Archive& archive, Action& action) {
   } else {
     archive.field("node", action.node);
   }
-  if (action.kind == Action::Kind::SetLimit) archive_setting(archive, action.knob, action.value);
-  if (action.kind == Action::Kind::Migrate) archive.field("worker", action.worker);
-  if (switches_a_controller(action)) json_detail::archive_controller(archive, action.controller);
+  if (has_setting(action)) archive_setting(archive, action.knob, action.value);
+  if (has_worker(action)) archive.field("worker", action.worker);
+  if (has_controller(action)) json_detail::archive_controller(archive, action.controller);
 }
 
 template <typename Archive>

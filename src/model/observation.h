@@ -126,13 +126,13 @@ struct ActionObservation {
   static constexpr int64_t kNotTried = -1;  ///< The window was over before its turn came.
   int64_t started_ns = 0;
   /// Freeze: when the state read FROZEN; Thaw: when it read THAWED; Kill: when no task was left; SetLimit,
-  /// DisableController, EnableController: when the last write had returned; -1: never.
+  /// DisableController, EnableController, attempts: when the last call had returned; -1: never.
   int64_t completed_ns = -1;
   int write_errno = 0;
   /// Progress of each worker (by index) when the action had completed. For Thaw: just before the write.
   std::vector<int64_t> progress;
   /// SetLimit: texts of the knob's files joined by ' ', after the write. DisableController, EnableController:
-  /// text_below() of model/controllers.h.
+  /// text_below() of model/controllers.h. Attempts: change_of() of executor/attempts.h, "" for none.
   std::string read = {};
   bool operator==(const ActionObservation&) const = default;
 };

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 67> kTable{{
+constexpr std::array<PlantedFaultInfo, 75> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -421,6 +421,59 @@ constexpr std::array<PlantedFaultInfo, 67> kTable{{
      "controllers",
      "pids.conservation",
      {2, 1, 1, 0, 0}},
+    // A value out of range needs no work and no limit.
+    {F::AttemptTaken,
+     "attempt-taken",
+     "what must be refused while work runs is taken",
+     "refusals",
+     "cgroup.refusal",
+     {1, 1, 0, 0, 0}},
+    // A worker holds the group.
+    {F::RefusalErrnoWrong,
+     "refusal-errno-wrong",
+     "the removal of a group that has children or tasks is refused with ENOTEMPTY",
+     "refusals",
+     "cgroup.refusal",
+     {1, 1, 1, 0, 0}},
+    {F::RefusedLimitShows,
+     "refused-limit-shows",
+     "a limit that was refused while work runs reads as if it were set",
+     "refusals",
+     "cgroup.refusal",
+     {1, 1, 0, 0, 0}},
+    {F::CpuMaxLostOnRefusal,
+     "cpu-max-lost-on-refusal",
+     "cpu.max is not enforced any more once a value for it was refused",
+     "refusals",
+     "cpu.bandwidth",
+     {1, 1, 1, 1, 0}},
+    // The worker comes from anywhere; the group needs a child to give something to.
+    {F::InternalProcessLetIn,
+     "internal-process-let-in",
+     "a task may enter a group that gives its children a domain controller",
+     "refusals",
+     "cgroup.refusal",
+     {2, 1, 1, 0, 0}},
+    // A group, its child, and the one to which the child gives it on.
+    {F::ControllerPulledAway,
+     "controller-pulled-away",
+     "a controller may be taken from children that give it on",
+     "refusals",
+     "cgroup.refusal",
+     {3, 1, 0, 0, 0}},
+    // Two groups, one of which is frozen, and the move of one worker.
+    {F::FreezerMoveInMissed,
+     "freezer-move-in-missed",
+     "a task that moves into a frozen group goes on",
+     "freezer",
+     "freezer.stops",
+     {2, 2, 1, 0, 0}},
+    {F::FreezerMoveOutMissed,
+     "freezer-move-out-missed",
+     "a task that moves out of a frozen group stays stopped",
+     "freezer",
+     "freezer.resumes",
+     {2, 2, 1, 0, 0}},
 }};
 
 }  // namespace

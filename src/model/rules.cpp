@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "model/attempts.h"
 #include "model/controllers.h"
 #include "model/rules_partition.h"
 #include "model/rules_v2.h"
@@ -233,7 +234,7 @@ bool has_cpusets(const Scenario& scenario) {
   return std::any_of(nodes.begin(), nodes.end(),
                      [](const Node& node) { return node.limits.contains(Knob::CpusetCpus); }) ||
          std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
-           return action.kind == Action::Kind::SetLimit && action.knob == Knob::CpusetCpus;
+           return has_setting(action) && action.knob == Knob::CpusetCpus;
          });
 }
 
@@ -257,7 +258,8 @@ void check_hotplug(const Scenario& scenario, size_t i, const MachineFacts& machi
 void check_change(const Scenario& scenario, size_t i, const MachineFacts& machine,
                   std::vector<Fault>& faults) {
   const Action& action = scenario.actions[i];
-  const Tree tree = scenario_after(scenario, i, [](size_t) { return true; }).tree;
+  const auto all = [](size_t) { return true; };
+  const Tree tree = scenario_after(scenario, i, all).tree;
   const std::string path = fmt::format("/actions/{}/knob", i);
   if (!machine.has(action.knob)) {
     faults.push_back({path, "this machine does not have the knob"});
@@ -272,7 +274,7 @@ void check_change(const Scenario& scenario, size_t i, const MachineFacts& machin
   } else if (action.knob == Knob::CpuWeight && (tree[action.node].limits.contains(Knob::CpuWeightNice) ||
                                                 tree[action.node].limits.contains(Knob::CpuIdle))) {
     faults.push_back({path, "the node has its weight by another knob"});
-  } else if (const int error = expected_errno(tree, action.node, action.knob, action.value, machine)) {
+  } else if (const int error = due_errno(scenario, i, machine, all)) {
     faults.push_back({path, fmt::format("the kernel's rules refuse it ({})", strerrorname_np(error))});
   }
 }
@@ -300,6 +302,8 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     if (scenario.actions[i].kind == Action::Kind::SetLimit) {
       check_change(scenario, i, machine, faults);
+    } else if (is_attempt(scenario.actions[i])) {
+      if (auto fault = unmet_attempt(scenario, i, machine)) faults.push_back(std::move(*fault));
     } else if (moves_a_cpu(scenario.actions[i])) {
       check_hotplug(scenario, i, machine, faults);
     } else if (switches_a_controller(scenario.actions[i])) {

@@ -31,25 +31,18 @@ std::span<const Knob> changeable_knobs() {
 }
 
 std::optional<Controller> controller_of(const Action& action) {
+  if (has_setting(action)) return knob_info(action.knob).controller;
+  if (has_controller(action)) return action.controller;
   switch (action.kind) {
-    case Action::Kind::SetLimit:
-      return knob_info(action.knob).controller;
-    case Action::Kind::DisableController:
-    case Action::Kind::EnableController:
-      return action.controller;
     case Action::Kind::Kill:
+    case Action::Kind::TryCreate:
       return Controller::Core;
-    case Action::Kind::Migrate:
-    case Action::Kind::CpuOffline:
-    case Action::Kind::CpuOnline:
-    case Action::Kind::Create:
-    case Action::Kind::Remove:
-      return std::nullopt;
     case Action::Kind::Freeze:
     case Action::Kind::Thaw:
-      break;
+      return Controller::Freezer;
+    default:
+      return std::nullopt;
   }
-  return Controller::Freezer;
 }
 
 bool moves_a_cpu(const Action& action) {
@@ -60,17 +53,34 @@ bool switches_a_controller(const Action& action) {
   return action.kind == Action::Kind::DisableController || action.kind == Action::Kind::EnableController;
 }
 
+bool is_attempt(const Action& action) {
+  return action.kind >= Action::Kind::TryLimit && action.kind <= Action::Kind::TryControllerOn;
+}
+
+bool has_setting(const Action& action) {
+  return action.kind == Action::Kind::SetLimit || action.kind == Action::Kind::TryLimit;
+}
+
+bool has_worker(const Action& action) {
+  return action.kind == Action::Kind::Migrate || action.kind == Action::Kind::TryMigrate;
+}
+
+bool has_controller(const Action& action) {
+  return switches_a_controller(action) || action.kind == Action::Kind::TryControllerOff ||
+         action.kind == Action::Kind::TryControllerOn;
+}
+
 std::string describe(const Action& action, const Tree& tree) {
-  if (action.kind == Action::Kind::Migrate) {
-    return fmt::format("migrate worker {} to {}", action.worker, tree.path(action.node));
-  }
   const std::string_view name = kActionNames[static_cast<size_t>(action.kind)];
+  if (has_worker(action)) {
+    return fmt::format("{} worker {} to {}", name, action.worker, tree.path(action.node));
+  }
   if (moves_a_cpu(action)) return fmt::format("{} {}", name, action.cpu);
   std::string text = fmt::format("{} {}", name, tree.path(action.node));
-  if (action.kind == Action::Kind::SetLimit) {
+  if (has_setting(action)) {
     text += fmt::format(" {}={}", knob_info(action.knob).name, describe(action.knob, action.value));
   }
-  if (switches_a_controller(action)) text += fmt::format(" {}", controller_name(action.controller));
+  if (has_controller(action)) text += fmt::format(" {}", controller_name(action.controller));
   return text;
 }
 
@@ -242,8 +252,8 @@ Size size_of(const Scenario& scenario) {
   int64_t last_us = -1;
   for (const Action& action : scenario.actions) {
     if (action.at_us != last_us) size.detail += digits(action.at_us);
-    if (action.kind == Action::Kind::SetLimit) size.detail += detail_of(action.value);
-    if (action.kind == Action::Kind::Migrate) size.detail += digits(action.worker);
+    if (has_setting(action)) size.detail += detail_of(action.value);
+    if (has_worker(action)) size.detail += digits(action.worker);
     if (moves_a_cpu(action)) size.detail += digits(action.cpu);
     last_us = action.at_us;
   }

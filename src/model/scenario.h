@@ -51,26 +51,34 @@ struct Action {
     Remove,  ///< All that is in the subtree of `node` is killed, and its groups are removed.
     DisableController,  ///< All groups below `node` lose `controller` (v2: cgroup.subtree_control).
     EnableController,   ///< They get it back, with the limits of a new group: none.
+    // Attempts: one system call that the rules forbid at that instant (model/attempts.h).
+    TryLimit,          ///< A write of `value`, legal or not, to `knob`.
+    TryMigrate,        ///< v2: the worker's process goes into `node` itself, never into its leaf proxy.
+    TryRemove,         ///< rmdir of `node`.
+    TryCreate,         ///< v2: mkdir of one more group below `node`.
+    TryControllerOff,  ///< v2: `controller` is taken from the children of `node` alone.
+    TryControllerOn,   ///< v2: It is given to them.
   };
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
   NodeId node = kRoot;
-  /// SetLimit: one of changeable_knobs() gets a value; "max" clears it.
+  /// SetLimit: one of changeable_knobs() gets a value; "max" clears it. TryLimit: any knob.
   Knob knob = Knob::CpuMax;
   KnobValue value = Amount{};
-  /// Migrate: index of the worker. It is somewhere else by then.
+  /// Migrate, TryMigrate: index of the worker. The former finds it somewhere else.
   int worker = 0;
   /// CpuOffline, CpuOnline: which. It is online, or offline, by then.
   int cpu = 0;
-  /// DisableController, EnableController: which, see model/controllers.h.
+  /// DisableController, EnableController and attempts at either: which, see model/controllers.h.
   Controller controller = Controller::Cpu;
   bool operator==(const Action&) const = default;
 };
 
 /// By Action::Kind; also in JSON.
-inline constexpr std::array<std::string_view, 11> kActionNames{
-    "freeze",     "thaw",   "kill",   "set_limit",      "migrate",      "cpu_offline",
-    "cpu_online", "create", "remove", "controller_off", "controller_on"};
+inline constexpr std::array<std::string_view, 17> kActionNames{
+    "freeze",      "thaw",       "kill",       "set_limit",          "migrate",          "cpu_offline",
+    "cpu_online",  "create",     "remove",     "controller_off",     "controller_on",    "try_limit",
+    "try_migrate", "try_remove", "try_create", "try_controller_off", "try_controller_on"};
 
 /// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
 std::span<const Knob> changeable_knobs();
@@ -80,8 +88,14 @@ std::optional<Controller> controller_of(const Action& action);
 bool moves_a_cpu(const Action& action);
 /// A controller goes or comes below the action's node.
 bool switches_a_controller(const Action& action);
+/// It must be refused, and changes nothing (model/attempts.h).
+bool is_attempt(const Action& action);
+/// The action has a knob and a value, a worker, a controller.
+bool has_setting(const Action& action);
+bool has_worker(const Action& action);
+bool has_controller(const Action& action);
 /// "freeze t/a", "set_limit t/a cpu.max=10/100 ms", "migrate worker 0 to t/a", "cpu_offline 1",
-/// "controller_off t/a cpu"
+/// "controller_off t/a cpu", "try_remove t/a"
 std::string describe(const Action& action, const Tree& tree);
 
 /// One write that is tried after the tree stands and before any worker starts, to see whether the kernel

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "model/attempts.h"
 #include "model/controllers.h"
 #include "model/scenario.h"
 
@@ -132,7 +133,8 @@ class Validator {
       in_range(path + "/at_us", action.at_us, previous, std::max(previous, scenario_.window.length_us));
       previous = std::max(previous, action.at_us);
       if (action.kind == Action::Kind::SetLimit) check_change(path, i);
-      if (action.kind == Action::Kind::Migrate) check_migration(path, i);
+      if (has_worker(action)) check_migration(path, i);
+      if (is_attempt(action)) check_attempt(path, i);
       if (moves_a_cpu(action)) check_hotplug(path, i);
       if (switches_a_controller(action)) check_switch(path, i);
       if (!moves_a_cpu(action)) check_presence(path, i);
@@ -187,10 +189,27 @@ class Validator {
       return refuse(path + "/worker", fmt::format("there is no worker {}", action.worker));
     }
     if (!faults_.empty()) return;  // where the worker is by then depends on all before
+    if (is_attempt(action)) return;
     const Scenario by_then = scenario_after(scenario_, i, [](size_t) { return true; });
     if (by_then.workers[static_cast<size_t>(action.worker)].node == action.node) {
       refuse(path + "/node", fmt::format("worker {} is there already", action.worker));
     }
+  }
+
+  /// Whether it is refused is for the machine's rules to say: model/attempts.h.
+  void check_attempt(const std::string& path, size_t i) {
+    const Action& action = scenario_.actions[i];
+    if (action.kind == Action::Kind::TryLimit) {
+      if (action.value.index() != value_index(knob_info(action.knob).type)) {
+        refuse(path + "/value", "is of another type than the knob");
+      } else if (lacks(action.node, knob_info(action.knob).controller, i)) {
+        refuse(path + "/node", "it does not have the limit's controller by then");
+      }
+    }
+    const auto controllers = attempted_controllers();
+    const bool is_known =
+        std::find(controllers.begin(), controllers.end(), action.controller) != controllers.end();
+    if (has_controller(action) && !is_known) refuse(path + "/controller", "cannot be tried by an action");
   }
 
   /// What is done to a node must find it there, and what creates it must not; each is created once at most.
@@ -207,7 +226,7 @@ class Validator {
       return refuse(path + "/node", fmt::format("node {} is not there by then", must_be_there));
     }
     const auto worker = static_cast<size_t>(action.worker);
-    if (action.kind == Action::Kind::Migrate && absent.contains(place_of(worker, i))) {
+    if (has_worker(action) && absent.contains(place_of(worker, i))) {
       return refuse(path + "/worker", fmt::format("worker {} is not there by then", worker));
     }
     if (creates && !absent.contains(action.node)) refuse(path + "/node", "it is there already");

@@ -38,7 +38,7 @@ std::vector<std::string> combinations(const std::set<Knob>& knobs) {
 std::string actions_on(const Scenario& scenario, NodeId node) {
   std::set<std::string_view> kinds;
   for (const Action& action : scenario.actions) {
-    if (scenario.tree.is_in_subtree(node, action.node)) {
+    if (!is_attempt(action) && scenario.tree.is_in_subtree(node, action.node)) {
       kinds.insert(kActionNames[static_cast<size_t>(action.kind)]);
     }
   }
@@ -85,6 +85,12 @@ std::set<std::string> behaviours_of(std::string_view property, const Scenario& s
   }
   for (size_t i = 0; i < scenario.probes.size() && i < seen.probes.size(); ++i) {
     add(knob_info(scenario.probes[i].knob).name, "probe", errno_name(seen.probes[i].write_errno));
+  }
+  for (size_t i = 0; i < scenario.actions.size() && i < seen.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    if (!is_attempt(action)) continue;
+    const std::string_view what = has_setting(action) ? knob_info(action.knob).name : "group";
+    add(what, kActionNames[static_cast<size_t>(action.kind)], errno_name(seen.actions[i].write_errno));
   }
   for (const Finding& finding : trial.verdict.findings) {
     if (finding.status == Status::NotApplicable) continue;

@@ -15,6 +15,7 @@ namespace treeline {
 ///                                     (one, if it has no more; "unlimited"), its workload, the actions on
 ///                                     its groups ("still" without one), and how it ended
 ///   rules/cpu.max/probe/EINVAL        of each probe: what its write was answered
+///   groups/group/try_remove/EBUSY     of each attempt: the same
 ///   memory/memory.max/held            of each invariant: what it said
 ///   memory/memory.max/margin 0.95     and how near to its bound it came (margin_bucket)
 ///   memory/kernel died

@@ -12,10 +12,12 @@ namespace treeline {
 /// every task, in descendants too, sits in the refrigerator. A group that does not get there within the
 /// executor's deadline (500 ms) breaks the law too, unless tasks could not run to freeze themselves (a quota,
 /// or gaps). Conclusive for a hog that never sleeps, if the time was long enough for a task that is not
-/// frozen to get its turn: see turn_ns() in the .cpp.
+/// frozen to get its turn: see oracle/cpu_turn.h. Who moves into a frozen group is one of its tasks from then
+/// on (model/freezing.h): it stops, and the group reads FROZEN again.
 std::vector<Finding> judge_freezer_stops(const Scenario& scenario, const Observation& observation);
 
-/// After the thaw, with nothing above still frozen, every such worker goes on, if there is time for its turn.
+/// After the thaw, or its move to where nothing above is frozen, every such worker goes on, if there is time
+/// for its turn.
 std::vector<Finding> judge_freezer_resumes(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

@@ -6,6 +6,7 @@
 #include "oracle/cgroup_controllers.h"
 #include "oracle/cgroup_hierarchy.h"
 #include "oracle/cgroup_kill.h"
+#include "oracle/cgroup_refusal.h"
 #include "oracle/cgroup_removal.h"
 #include "oracle/cpu_bandwidth.h"
 #include "oracle/cpu_conservation.h"
@@ -40,7 +41,7 @@ constexpr uint8_t kGroups = Invariant::kGroups;
 constexpr uint8_t kControllers = Invariant::kControllers;
 constexpr uint8_t kAll = kWorkers | kCpus | kGroups | kControllers;
 
-constexpr std::array<Invariant, 40> kInvariants{{
+constexpr std::array<Invariant, 41> kInvariants{{
     // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
     {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
      kWorkers},
@@ -83,8 +84,8 @@ constexpr std::array<Invariant, 40> kInvariants{{
     {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
     {"io.pressure", C::Io, "A group's I/O pressure is the time that its tasks waited for I/O",
      judge_io_pressure},
-    {"freezer.stops", C::Freezer, "Nothing moves while frozen", judge_freezer_stops},
-    {"freezer.resumes", C::Freezer, "Everything moves after the thaw", judge_freezer_resumes},
+    {"freezer.stops", C::Freezer, "Nothing moves while frozen", judge_freezer_stops, kWorkers},
+    {"freezer.resumes", C::Freezer, "Everything moves after the thaw", judge_freezer_resumes, kWorkers},
     {"memory.migration", C::Memory, "Memory stays charged where it was, whoever moves",
      judge_memory_migration, kWorkers},
     {"cgroup.migration", C::Core, "A task may always move to another group of the tree",
@@ -96,6 +97,8 @@ constexpr std::array<Invariant, 40> kInvariants{{
     {"cgroup.kill", C::Core, "cgroup.kill leaves nothing and takes nobody else", judge_cgroup_kill, kCpus},
     {"cgroup.hierarchy", C::Core, "A group is refused iff a hierarchy limit above is reached",
      judge_cgroup_hierarchy, kCpus},
+    {"cgroup.refusal", C::Core, "What the rules forbid while work runs is refused, and changes nothing",
+     judge_cgroup_refusal, kAll, true},
     {"knob.readback", C::Core, "Every limit reads back as written", judge_knob_readback, kAll},
     {"knob.refusal", C::Core, "Illegal writes are refused, legal ones are not", judge_knob_refusal, kAll},
     {"kernel.health", C::Core, "The kernel neither warns nor gets tainted", judge_kernel_health, kAll},
@@ -125,9 +128,12 @@ Result<Verdict> judge(const Scenario& scenario, const Observation& observation) 
   }
   Verdict verdict;
   const uint8_t moving = moves_of(scenario);
+  const std::optional<Run> plain = without_attempts(scenario, observation);
   for (const Invariant& invariant : kInvariants) {
     if ((moving & ~invariant.follows) != 0) continue;
-    std::vector<Finding> findings = invariant.judge(scenario, observation);
+    std::vector<Finding> findings = plain && !invariant.sees_attempts
+                                        ? invariant.judge(plain->scenario, plain->observation)
+                                        : invariant.judge(scenario, observation);
     verdict.findings.insert(verdict.findings.end(), findings.begin(), findings.end());
   }
   return verdict;

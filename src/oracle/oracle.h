@@ -23,6 +23,8 @@ struct Invariant {
   /// Those of them of which it knows at each instant where they are. It says nothing of a run in which
   /// anything else moves.
   uint8_t follows = kNothing;
+  /// It judges attempts (model/attempts.h); all others are given the run as if there had been none.
+  bool sees_attempts = false;
 };
 
 /// Every invariant, in the order of reports.

@@ -41,7 +41,7 @@ int64_t last_change_ns(const Scenario& scenario, const Observation& observation)
   return last_ns;
 }
 
-Scenario scenario_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
+Scenario begun_in_force(const Scenario& scenario, const Observation& observation) {
   Scenario begun = scenario;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     if (memory_limit_was_refused(scenario, observation, node)) {
@@ -49,7 +49,12 @@ Scenario scenario_in_force(const Scenario& scenario, const Observation& observat
       begun.tree[node].limits.erase(Knob::MemorySwapMax);
     }
   }
-  return scenario_after(begun, actions, [&](size_t i) { return was_changed(observation, i); });
+  return begun;
+}
+
+Scenario scenario_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {
+  return scenario_after(begun_in_force(scenario, observation), actions,
+                        [&](size_t i) { return was_changed(observation, i); });
 }
 
 MachineFacts machine_in_force(const Scenario& scenario, const Observation& observation, size_t actions) {

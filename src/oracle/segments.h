@@ -43,6 +43,8 @@ int64_t last_change_ns(const Scenario& scenario, const Observation& observation)
 /// With the limits that stand, and the workers where they are, when the first `actions` actions are over:
 /// those that the kernel took. Without actions.
 Scenario scenario_in_force(const Scenario& scenario, const Observation& observation, size_t actions);
+/// With the limits that stood before the first action, and its actions.
+Scenario begun_in_force(const Scenario& scenario, const Observation& observation);
 /// With the CPUs that are online by then.
 MachineFacts machine_in_force(const Scenario& scenario, const Observation& observation, size_t actions);
 Tree tree_in_force(const Scenario& scenario, const Observation& observation, size_t actions);

@@ -37,6 +37,19 @@ TEST_F(Actions, FreezeAndThawWithProgress) {
   EXPECT_EQ(seen->workers[0].end, WorkerEnd::Stopped);
 }
 
+TEST_F(Actions, WhoMovesIntoAFrozenGroupStopsAndGoesOnOutside) {
+  Scenario scenario = scenario_of({{3, CpuHog{}}}, 700'000);
+  scenario.actions = {
+      {50'000, kFreeze, 2}, {100'000, Action::Kind::Migrate, 2}, {400'000, Action::Kind::Migrate, 3}};
+  const auto seen = run(scenario);
+  ASSERT_RAN(seen);
+  ASSERT_EQ(seen->actions.size(), 3U);
+  for (const ActionObservation& action : seen->actions) EXPECT_EQ(action.write_errno, 0);
+  const auto progress = [&](size_t action) { return seen->actions[action].progress.at(0); };
+  EXPECT_EQ(progress(1), progress(2)) << "it stood still";
+  EXPECT_GT(seen->workers[0].progress, progress(2)) << "it went on";
+}
+
 class Groups : public ExecutorTest {};
 
 TEST_F(Groups, ComeWithTheirWorkersAndGoWithAllThatIsInThem) {

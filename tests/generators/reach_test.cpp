@@ -8,7 +8,9 @@
 #include <set>
 
 #include "generators/property.h"
+#include "model/attempts.h"
 #include "model/controllers.h"
+#include "model/freezing.h"
 #include "model/rules.h"
 #include "tests/generators/fake_machine.h"
 
@@ -159,6 +161,26 @@ TEST(Reach, FreezeTwoLevelsAboveAHogWithin50Draws) {
   });
 }
 
+/// A hog that goes into what is frozen, out of it, and from one place in it to another.
+TEST(Reach, MovesAcrossAndWithinWhatIsFrozenWithin60Draws) {
+  for (const auto& [from_frozen, to_frozen] : {std::pair{false, true}, {true, false}, {true, true}}) {
+    expect_reach("freezer", 60, [from = from_frozen, to = to_frozen](const Scenario& scenario) {
+      for (size_t i = 0; i < scenario.actions.size(); ++i) {
+        const Action& action = scenario.actions[i];
+        const auto all = [](size_t) { return true; };
+        if (action.kind != Action::Kind::Migrate) continue;
+        const Worker& worker = scenario_after(scenario, i, all).workers[static_cast<size_t>(action.worker)];
+        const std::set<NodeId> frozen = frozen_after(scenario, i, all);
+        if (is_endless(worker.workload) && is_frozen(scenario.tree, frozen, worker.node) == from &&
+            is_frozen(scenario.tree, frozen, action.node) == to) {
+          return true;
+        }
+      }
+      return false;
+    });
+  }
+}
+
 TEST(Reach, ProbesOfBothKindsOfAllV1KnobsWithin400Draws) {
   const Constraints constraints = FakeMachine().constraints();
   std::set<Knob> taken;
@@ -211,13 +233,13 @@ void expect_every_corner(const Constraints& constraints, std::set<Knob> never, s
 }
 
 // Freezing is an action: a worker of a frozen node would never start.
-TEST(Reach, EveryCornerWithin3150Draws) {
-  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 8);
+TEST(Reach, EveryCornerWithin3300Draws) {
+  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 10);
 }
 
-TEST(Reach, EveryCornerOfV2Within4350Draws) {
+TEST(Reach, EveryCornerOfV2Within4500Draws) {
   const FakeMachine machine = FakeMachine().v2().cpus(4).swap(1 << 30);
-  expect_every_corner(machine.constraints(), {Knob::Freeze}, 11);
+  expect_every_corner(machine.constraints(), {Knob::Freeze}, 17);
 }
 
 /// A change of the knob above a worker, for which `fits` holds of the limit before and after.
@@ -407,6 +429,44 @@ TEST(Reach, ControllersThatComeBackAndLimitsThatAreSetAfterwardsWithin20Draws) {
       });
     });
     EXPECT_GT(draws, 0) << "seed " << seed;
+  }
+}
+
+/// Of each kind, and of limits every errno that the rules know there.
+TEST(Reach, AttemptsOfEveryKindWithin60Draws) {
+  using Kind = Action::Kind;
+  const auto reaches = [](const FakeMachine& machine, Kind kind, int error) {
+    const Constraints constraints = machine.constraints();
+    for (uint64_t seed = 1; seed <= 3; ++seed) {
+      const int draws = draws_until("refusals", constraints, seed, 60, [&](const Scenario& scenario) {
+        for (size_t i = 0; i < scenario.actions.size(); ++i) {
+          const auto all = [](size_t) { return true; };
+          const bool fits =
+              scenario.actions[i].kind == kind && due_errno(scenario, i, constraints.machine, all) == error;
+          if (fits) return true;
+        }
+        return false;
+      });
+      EXPECT_GT(draws, 0) << static_cast<int>(kind) << ", errno " << error << ", seed " << seed;
+    }
+  };
+  for (const int error : {EINVAL, EACCES, EBUSY, ENOSPC}) reaches(FakeMachine(), Kind::TryLimit, error);
+  reaches(FakeMachine(), Kind::TryRemove, EBUSY);
+  for (const int error : {EINVAL, ERANGE}) reaches(FakeMachine().v2(), Kind::TryLimit, error);
+  for (const Kind kind : {Kind::TryMigrate, Kind::TryRemove, Kind::TryControllerOff, Kind::TryControllerOn}) {
+    reaches(FakeMachine().v2(), kind, EBUSY);
+  }
+  reaches(FakeMachine().v2(), Kind::TryControllerOn, ENOENT);
+  reaches(FakeMachine().v2(), Kind::TryCreate, EAGAIN);
+}
+
+TEST(Reach, AttemptsBesideOtherActionsWithin40Draws) {
+  for (const char* property : {"freezer", "kill", "groups", "pids_migration", "memory_change", "mixed"}) {
+    const Constraints constraints = FakeMachine().v2().constraints();
+    const int draws = draws_until(property, constraints, 1, 40, [](const Scenario& scenario) {
+      return std::any_of(scenario.actions.begin(), scenario.actions.end(), is_attempt);
+    });
+    EXPECT_GT(draws, 0) << property;
   }
 }
 

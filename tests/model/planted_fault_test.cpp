@@ -39,6 +39,15 @@ Scenario with_controller_off(Controller controller, std::vector<Worker> workers)
   return scenario;
 }
 
+/// At the root; of a limit, a quota below 1 ms.
+Scenario with_attempt(Tree tree, std::vector<Worker> workers, Action::Kind kind) {
+  Scenario scenario;
+  scenario.tree = std::move(tree);
+  scenario.workers = std::move(workers);
+  scenario.actions.push_back({20'000, kind, kRoot, Knob::CpuMax, CpuBandwidth{999, 10'000}});
+  return scenario;
+}
+
 Scenario with(Scenario scenario, NodeId node, Knob knob, KnobValue value) {
   scenario.tree[node].limits[knob] = std::move(value);
   return scenario;
@@ -206,6 +215,28 @@ Scenario least_scenario(F fault) {
       return with(with_controller_off(Controller::Cpu, {{1, hog}}), 0, Knob::CpuMax, half);
     case F::PidsChargeLostOnControllerOff:
       return with_controller_off(Controller::Pids, {{1, Idle{}}});
+    case F::FreezerMoveInMissed: {
+      Scenario scenario = chain_with_worker(2, hog);
+      scenario.workers[0].node = kRoot;
+      scenario.actions = {{20'000, Action::Kind::Freeze, 1}, {30'000, Action::Kind::Migrate, 1}};
+      return scenario;
+    }
+    case F::FreezerMoveOutMissed: {
+      Scenario scenario = chain_with_worker(2, hog);
+      scenario.actions = {{20'000, Action::Kind::Freeze, 1}, {30'000, Action::Kind::Migrate, kRoot}};
+      return scenario;
+    }
+    case F::AttemptTaken:
+    case F::RefusedLimitShows:
+      return with_attempt(chain(1), {}, Action::Kind::TryLimit);
+    case F::RefusalErrnoWrong:
+      return with_attempt(chain(1), {{kRoot, Idle{}}}, Action::Kind::TryRemove);
+    case F::CpuMaxLostOnRefusal:
+      return with(with_attempt(chain(1), {{kRoot, hog}}, Action::Kind::TryLimit), 0, Knob::CpuMax, half);
+    case F::InternalProcessLetIn:
+      return with_attempt(chain(2), {{1, Idle{}}}, Action::Kind::TryMigrate);
+    case F::ControllerPulledAway:
+      return with_attempt(chain(3), {}, Action::Kind::TryControllerOff);
     case F::CpusetChangeMissed: {
       Scenario scenario = chain_with_worker(1, hog);
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, 0, Knob::CpusetCpus, IdSet{{0}}});
@@ -270,7 +301,7 @@ Scenario least_scenario(F fault) {
 TEST(PlantedFault, TableIsInEnumOrder) {
   size_t i = 0;
   for (const PlantedFaultInfo& info : planted_fault_table()) EXPECT_EQ(static_cast<size_t>(info.fault), i++);
-  EXPECT_EQ(i, static_cast<size_t>(F::PidsChargeLostOnControllerOff) + 1);
+  EXPECT_EQ(i, static_cast<size_t>(F::FreezerMoveOutMissed) + 1);
 }
 
 TEST(PlantedFault, NamesAreUniqueAndFindTheirRow) {
@@ -317,6 +348,7 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "cpuset_change",
                                               "groups",
                                               "controllers",
+                                              "refusals",
                                               "cpu_hotplug",
                                               "memory_migration",
                                               "pids_migration",
@@ -361,7 +393,8 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "io.pressure",
                                               "cpu.stall",
                                               "cpu.work_conservation",
-                                              "cgroup.controllers"};
+                                              "cgroup.controllers",
+                                              "cgroup.refusal"};
   for (const PlantedFaultInfo& info : planted_fault_table()) {
     EXPECT_TRUE(properties.contains(info.property)) << info.name << ": " << info.property;
     EXPECT_TRUE(invariants.contains(info.invariant)) << info.name << ": " << info.invariant;

@@ -113,7 +113,16 @@ Scenario rich_scenario() {
                       {55'000, Action::Kind::CpuOffline},
                       {55'000, Action::Kind::CpuOnline},
                       {55'000, Action::Kind::Create, 2},
-                      {56'000, Action::Kind::Remove, 2}};
+                      {56'000, Action::Kind::Remove, 2},
+                      {57'000, Action::Kind::TryLimit, 1, Knob::PidsMax, Amount{-3}},
+                      {57'000, Action::Kind::TryMigrate, 1},
+                      {57'000, Action::Kind::TryRemove, 1},
+                      {57'000, Action::Kind::TryCreate, 3},
+                      {58'000, Action::Kind::TryControllerOff, 0},
+                      {58'000, Action::Kind::TryControllerOn, 3}};
+  scenario.actions[11].worker = 2;
+  scenario.actions[14].controller = Controller::Memory;
+  scenario.actions[15].controller = Controller::Pids;
   scenario.actions[5].worker = 1;
   for (const size_t i : {6, 7}) scenario.actions[i].cpu = 3;
   scenario.probes = {{0, Knob::CpuMax, CpuBandwidth{-7, 12}},
@@ -172,11 +181,18 @@ Observation rich_observation() {
   observation.nodes = {unfrozen, node, {}, {}, {}};
   observation.workers.assign(7, WorkerObservation{});
   observation.workers[1] = rich_worker();
-  observation.actions = {{10'000'001, 10'000'900, 0, {1, 2, 3}},     {30'000'001, -1, 16, {}},
-                         {30'000'002, 30'000'003, 0, {}, "5000 -1"}, {40'000'001, 40'000'002, 0, {}, "7"},
-                         {45'000'001, 45'000'002, 0, {}, "0,2"},     {50'000'001, 50'000'002, 0, {4, 5}, ""},
-                         {55'000'001, 55'000'002, 0, {}, ""},        {55'000'003, 55'000'004, 16, {}, ""},
-                         {55'000'005, 55'000'006, 0, {}, ""},        {56'000'001, 56'000'002, 0, {}, ""}};
+  observation.actions = {{10'000'001, 10'000'900, 0, {1, 2, 3}},
+                         {30'000'001, -1, 16, {}},
+                         {30'000'002, 30'000'003, 0, {}, "5000 -1"},
+                         {40'000'001, 40'000'002, 0, {}, "7"},
+                         {45'000'001, 45'000'002, 0, {}, "0,2"},
+                         {50'000'001, 50'000'002, 0, {4, 5}, ""},
+                         {55'000'001, 55'000'002, 0, {}, ""},
+                         {55'000'003, 55'000'004, 16, {}, ""},
+                         {55'000'005, 55'000'006, 0, {}, ""},
+                         {56'000'001, 56'000'002, 0, {}, ""},
+                         {57'000'001, 57'000'002, 22, {6}, "\"7\", then \"8\""}};
+  observation.actions.resize(16);
   observation.probes = {{22, "100000 -1", "100000 -1"}, {0, "1024", "1024"}, {16, "0-1", "0-1"}, {}, {}};
   observation.noise = {{0, 40'000'000, 1, 2, 3}, {1, 4, 5, 6, 7}};
   observation.health = {512, 513, true, {"WARNING: CPU: 0 PID: 1 at kernel/sched/fair.c:1", ""}};

@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
+
+#include "oracle/oracle.h"
 #include "world.h"
 
 namespace treeline::world_test {
@@ -251,6 +255,89 @@ TEST(FreezerResumes, ActionsWithoutProgressDoNotCrash) {
   for (ActionObservation& action : world.seen.actions) action.progress.clear();
   world.findings(kStops);
   world.findings(kResumes);
+}
+
+/// "t/a" and "t/b", with a hog in one of them. "t/a" is frozen at 100 ms, and at 200 of 500 ms the hog goes
+/// to the other; the reading after that shows the group as frozen.
+World moved(NodeId from, NodeId to) {
+  World world;
+  world.add(kRoot, "a");
+  world.add(kRoot, "b");
+  world.work(from, CpuHog{});
+  world.act(kFreeze, 1, 100);
+  world.act(Action::Kind::Migrate, to, 200);
+  world.run_for_ms(500);
+  for (NodeObservation& node : world.seen.nodes) {
+    node.series.insert(node.series.begin(), {202 * kMs, {{Counter::FreezerState, 2}}, kMs / 2});
+  }
+  return world;
+}
+
+World moved_in() { return moved(2, 1); }
+World moved_out() { return moved(1, 2); }
+
+TEST(FreezerStops, HogThatMovesIntoAFrozenGroupStops) {
+  World world = moved_in();
+  world.progressed(0, {1'000, 2'000}, 2'000);
+  EXPECT_EQ(world.status(kStops), Status::Held) << world.explain(kStops);
+  world.progressed(0, {1'000, 2'000}, 2'001);
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerStops, GroupThatDoesNotFreezeWhoComesInIsAViolation) {
+  World world = moved_in();
+  world.progressed(0, {1'000, 2'000}, 2'000);
+  world.seen.nodes[1].series[0].counters[Counter::FreezerState] = 1;
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+  world.limit(kRoot, Knob::CpuMax, CpuBandwidth{1'000, 1'000'000});
+  EXPECT_EQ(world.status(kStops), Status::Inconclusive) << world.explain(kStops);
+}
+
+TEST(FreezerStops, MoveThatWasRefusedStopsNobody) {
+  World world = moved_in();
+  world.progressed(0, {1'000, 2'000}, 9'000);
+  world.seen.actions[1].write_errno = ESRCH;
+  EXPECT_EQ(world.status(kStops), Status::NotApplicable) << world.explain(kStops);
+}
+
+TEST(FreezerStops, HogThatMovesWithinWhatIsFrozenStandsStill) {
+  World world = moved_in();
+  world.scenario.actions[0].node = kRoot;
+  world.progressed(0, {1'000, 1'000}, 1'000);
+  EXPECT_EQ(world.findings(kStops).size(), 1U) << "one stillness, to the end";
+  EXPECT_EQ(world.status(kStops), Status::Held) << world.explain(kStops);
+  EXPECT_EQ(world.status(kResumes), Status::NotApplicable);
+  world.progressed(0, {1'000, 1'000}, 1'001);
+  EXPECT_EQ(world.status(kStops), Status::Violated) << world.explain(kStops);
+}
+
+TEST(FreezerResumes, HogThatMovesOutOfAFrozenGroupGoesOn) {
+  World world = moved_out();
+  world.progressed(0, {1'000, 1'000}, 5'000);
+  EXPECT_EQ(world.status(kStops), Status::Held) << world.explain(kStops);
+  EXPECT_EQ(world.status(kResumes), Status::Held) << world.explain(kResumes);
+  world.progressed(0, {1'000, 1'000}, 1'000);
+  EXPECT_EQ(world.status(kResumes), Status::Violated) << world.explain(kResumes);
+}
+
+TEST(FreezerResumes, MoveBackEndsTheTimeToResume) {
+  World world = moved_out();
+  world.act(Action::Kind::Migrate, 1, 203);
+  world.progressed(0, {1'000, 1'000, 1'000}, 1'000);
+  EXPECT_EQ(world.status(kResumes), Status::Inconclusive) << world.explain(kResumes);
+  world.scenario.actions[2].at_us = 400'000;
+  world.seen.actions[2].started_ns = 400 * kMs;
+  EXPECT_EQ(world.status(kResumes), Status::Violated) << world.explain(kResumes);
+}
+
+TEST(FreezerResumes, FollowMovesInAWholeVerdict) {
+  World world = moved_out();
+  world.progressed(0, {1'000, 1'000}, 1'000);
+  const Result<Verdict> verdict = judge(world.scenario, world.seen);
+  ASSERT_TRUE(verdict);
+  EXPECT_TRUE(std::any_of(verdict->findings.begin(), verdict->findings.end(), [](const Finding& finding) {
+    return finding.invariant == kResumes && finding.status == Status::Violated;
+  }));
 }
 
 }  // namespace

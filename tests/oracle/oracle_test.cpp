@@ -46,16 +46,17 @@ World busy_world() {
 }
 
 TEST(Oracle, KnowsEveryInvariantInReportOrder) {
-  EXPECT_THAT(names(), ElementsAre("cpu.migration", "cpu.bandwidth", "cpu.bandwidth_witness",
-                                   "cpu.entitlement", "cpu.no_throttle", "cpu.fairness", "cpu.stall",
-                                   "cpu.work_conservation", "cpu.conservation", "cpu.rusage", "cpu.pressure",
-                                   "cpuset.confinement", "memory.max", "memory.oom", "memory.oom_attribution",
-                                   "memory.high", "memory.oom_group", "memory.swap_max", "memory.oom_swap",
-                                   "memory.protection", "memory.conservation", "memory.rss", "memory.drained",
-                                   "memory.pressure", "pids.max", "pids.fork", "pids.conservation", "io.max",
-                                   "io.pressure", "freezer.stops", "freezer.resumes", "memory.migration",
-                                   "cgroup.migration", "cgroup.removal", "cgroup.controllers", "cgroup.kill",
-                                   "cgroup.hierarchy", "knob.readback", "knob.refusal", "kernel.health"));
+  EXPECT_THAT(
+      names(),
+      ElementsAre("cpu.migration", "cpu.bandwidth", "cpu.bandwidth_witness", "cpu.entitlement",
+                  "cpu.no_throttle", "cpu.fairness", "cpu.stall", "cpu.work_conservation", "cpu.conservation",
+                  "cpu.rusage", "cpu.pressure", "cpuset.confinement", "memory.max", "memory.oom",
+                  "memory.oom_attribution", "memory.high", "memory.oom_group", "memory.swap_max",
+                  "memory.oom_swap", "memory.protection", "memory.conservation", "memory.rss",
+                  "memory.drained", "memory.pressure", "pids.max", "pids.fork", "pids.conservation", "io.max",
+                  "io.pressure", "freezer.stops", "freezer.resumes", "memory.migration", "cgroup.migration",
+                  "cgroup.removal", "cgroup.controllers", "cgroup.kill", "cgroup.hierarchy", "cgroup.refusal",
+                  "knob.readback", "knob.refusal", "kernel.health"));
 }
 
 TEST(Oracle, EveryFindingCarriesItsInvariantsNameAndASentence) {

@@ -9,6 +9,7 @@
 
 #include "fixtures/environment.h"
 #include "fixtures/test_machine.h"
+#include "model/controllers.h"
 #include "search/search.h"
 #include "tests/cli/command.h"
 
@@ -68,6 +69,9 @@ class PlantedFaults : public ::testing::TestWithParam<FaultCase> {
     if (fault().fault == PlantedFault::CpuIdles && GetParam().machine == "Host") {
       return "other programs of the host may take the time that its CPUs would idle";
     }
+    const bool is_of_v2 = fault().fault == PlantedFault::InternalProcessLetIn ||
+                          fault().fault == PlantedFault::ControllerPulledAway;
+    if (is_of_v2 && !can_switch(facts, Controller::Memory)) return "only cgroup v2 has the rule";
     if (!fault().invariant.ends_with(".pressure")) return "";
     if (facts.controllers.at(Controller::Cpu) == CgroupVersion::V1) return "only cgroup v2 has pressure";
     const bool needs_one_cpu = fault().fault == PlantedFault::CpuPressureMissing ||

@@ -1,0 +1,91 @@
+#include <algorithm>
+
+#include "generators/attempts_gen.h"
+#include "generators/changes_gen.h"
+#include "generators/gens.h"
+#include "generators/limits_gen.h"
+#include "generators/scenario_gen.h"
+#include "generators/workload_gen.h"
+#include "model/attempts.h"
+#include "model/controllers.h"
+#include "model/rules.h"
+
+namespace treeline {
+
+namespace {
+
+Workload draw_work() {
+  switch (*uniform(0, 5)) {
+    case 0:
+      return Idle{};
+    case 1:
+      return ForkStorm{*uniform(4, 12), 1'000 * *uniform<int64_t>(1, 4)};
+    case 2:
+      return *memory_hog_gen(*log_uniform(64 << 10, 1 << 20), {MemoryKind::Anonymous});
+    default:
+      return endless_hog(*uniform(1, 2));
+  }
+}
+
+/// Limits that bind, of which it shows if an attempt has lifted them: of CPU time and of tasks; and of the
+/// hierarchy, which one more group would exceed.
+void draw_limits(Scenario& scenario, NodeId target, const Constraints& constraints) {
+  const MachineFacts& machine = constraints.machine;
+  const NodeId limited = changed_node(scenario.tree, target);
+  Limits& limits = scenario.tree[limited].limits;
+  if (machine.has(Knob::CpuMax) && *chance(60)) {
+    const double cpus = std::max(1, parallelism(scenario, limited, machine));
+    limits[Knob::CpuMax] = *bandwidth_gen({0.25 * cpus, 0.6 * cpus, 2'000, *chance(80) ? 20'000 : 100'000});
+  }
+  if (machine.has(Knob::PidsMax) && *chance(40)) {
+    limits[Knob::PidsMax] = Amount{*uniform<int64_t>(4, 40)};
+  }
+  const NodeId full = *one_of(scenario.tree.lineage(target));
+  if (machine.has(Knob::CgroupMaxDescendants) && *chance(30)) {
+    scenario.tree[full].limits[Knob::CgroupMaxDescendants] =
+        Amount{groups_in(scenario, full, machine, Controller::Core) - 1};
+  }
+  if (machine.has(Knob::CgroupMaxDepth) && *chance(30)) {
+    const int below = scenario.tree.depth(target) - scenario.tree.depth(full);
+    scenario.tree[full].limits[Knob::CgroupMaxDepth] = Amount{*uniform(0, below)};
+  }
+}
+
+/// A controller that has gone cannot be given on.
+void draw_switch(Scenario& scenario, int64_t at_us, const MachineFacts& machine) {
+  std::vector<NodeId> inner;
+  for (const NodeId node : scenario.tree.subtree(kRoot)) {
+    if (!scenario.tree.is_leaf(node)) inner.push_back(node);
+  }
+  const auto controllers = switchable_controllers();
+  const Controller controller = *one_of(std::vector<Controller>(controllers.begin(), controllers.end()));
+  if (inner.empty() || !can_switch(machine, controller)) return;
+  Action goes{at_us, Action::Kind::DisableController, *one_of(inner)};
+  goes.controller = controller;
+  scenario.actions.push_back(goes);
+}
+
+Scenario draw(const Constraints& constraints) {
+  const MachineFacts& machine = constraints.machine;
+  const Ground ground = *ground_gen(constraints, 4, *uniform(0, 2));
+  Scenario scenario = begun_on(ground);
+  for (const NodeId node : ground.placement.nodes) scenario.workers.push_back({node, draw_work()});
+  draw_limits(scenario, ground.target, constraints);
+  const std::set<Knob> menu = all_knobs_but(
+      constraints, {Knob::CpuMax, Knob::CpuIdle, Knob::PidsMax, Knob::MemoryHigh, Knob::Freeze, Knob::IoMax,
+                    Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants, Knob::CpusetPartition});
+  scenario.tree = *with_company(scenario.tree, menu, constraints);
+  int64_t at_us = 1'000 * *uniform<int64_t>(5, 30);
+  if (*chance(30)) draw_switch(scenario, at_us, machine);
+  at_us += stretch_us(by_now(scenario), ground.target, 1'000 * *uniform<int64_t>(20, 60), machine);
+  scenario.window = fixed_window(static_cast<double>(at_us), constraints);
+  return finished(*with_attempts(scenario, 6, constraints), constraints);
+}
+
+}  // namespace
+
+rc::Gen<Scenario> refusals_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw(constraints); }).as("refusals");
+}
+
+}  // namespace treeline
