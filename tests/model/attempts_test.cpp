@@ -17,6 +17,7 @@ MachineFacts machine_of(CgroupVersion version) {
   MachineFacts machine;
   machine.cpus = {0, 1};
   machine.mems = {0};
+  machine.memory_bytes = int64_t{1} << 30;
   for (const Controller controller : {Controller::Cpu, Controller::Memory, Controller::Pids,
                                       Controller::Cpuset, Controller::Freezer, Controller::Io}) {
     machine.controllers[controller] = version;

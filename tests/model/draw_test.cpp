@@ -89,7 +89,7 @@ TEST(Draw, NamesEveryNodeWorkerActionAndProbeOfARichScenario) {
   }
   EXPECT_THAT(text, testing::HasSubstr("at 30 ms thaw t/every_knob\n"));
   EXPECT_THAT(text, testing::HasSubstr("on t/every_knob/a/a\n"));
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5 + 7 + 10 + 5 + 1);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5 + 7 + 16 + 5 + 1);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ Scenario with_worker(const Workload& workload) {
 TEST(SizeOf, CountsWhatTheScenarioHas) {
   const Size size = size_of(rich_scenario());
   EXPECT_EQ(size.nodes, 5);
-  EXPECT_EQ(size.actions, 15) << "actions and probes";
+  EXPECT_EQ(size.actions, 21) << "actions and probes";
   EXPECT_EQ(size.workers, 7);
   EXPECT_EQ(size.limits, 21 + 4 + 1 + 1);
   EXPECT_GT(size.detail, 0);

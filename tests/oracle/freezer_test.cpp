@@ -323,6 +323,7 @@ TEST(FreezerResumes, HogThatMovesOutOfAFrozenGroupGoesOn) {
 TEST(FreezerResumes, MoveBackEndsTheTimeToResume) {
   World world = moved_out();
   world.act(Action::Kind::Migrate, 1, 203);
+  world.seen.actions[2].progress.resize(1);
   world.progressed(0, {1'000, 1'000, 1'000}, 1'000);
   EXPECT_EQ(world.status(kResumes), Status::Inconclusive) << world.explain(kResumes);
   world.scenario.actions[2].at_us = 400'000;
