@@ -366,6 +366,7 @@ class Run {
       case Action::Kind::SetLimit:
         return perform_set_limit(action);
       case Action::Kind::Migrate:
+      case Action::Kind::MigrateThread:
         return perform_migration(action);
       case Action::Kind::CpuOffline:
       case Action::Kind::CpuOnline:

@@ -120,6 +120,7 @@ void fields(Archive& archive, Node& node) {
     archive.field("parent", node.parent);
   }
   archive_limits(archive, node.limits);
+  archive.sparse("thread_root", node.is_thread_root);
 }
 
 template <typename Archive>
@@ -213,7 +214,8 @@ void fields(Archive& archive, Action& action) {
     archive.field("node", action.node);
   }
   if (action.kind == Action::Kind::SetLimit) archive_setting(archive, action.knob, action.value);
-  if (action.kind == Action::Kind::Migrate) archive.field("worker", action.worker);
+  if (moves_a_worker(action)) archive.field("worker", action.worker);
+  if (action.kind == Action::Kind::MigrateThread) archive.field("thread", action.thread);
   if (switches_a_controller(action)) json_detail::archive_controller(archive, action.controller);
 }
 

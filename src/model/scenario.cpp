@@ -40,6 +40,7 @@ std::optional<Controller> controller_of(const Action& action) {
     case Action::Kind::Kill:
       return Controller::Core;
     case Action::Kind::Migrate:
+    case Action::Kind::MigrateThread:
     case Action::Kind::CpuOffline:
     case Action::Kind::CpuOnline:
     case Action::Kind::Create:
@@ -56,6 +57,10 @@ bool moves_a_cpu(const Action& action) {
   return action.kind == Action::Kind::CpuOffline || action.kind == Action::Kind::CpuOnline;
 }
 
+bool moves_a_worker(const Action& action) {
+  return action.kind == Action::Kind::Migrate || action.kind == Action::Kind::MigrateThread;
+}
+
 bool switches_a_controller(const Action& action) {
   return action.kind == Action::Kind::DisableController || action.kind == Action::Kind::EnableController;
 }
@@ -63,6 +68,10 @@ bool switches_a_controller(const Action& action) {
 std::string describe(const Action& action, const Tree& tree) {
   if (action.kind == Action::Kind::Migrate) {
     return fmt::format("migrate worker {} to {}", action.worker, tree.path(action.node));
+  }
+  if (action.kind == Action::Kind::MigrateThread) {
+    return fmt::format("migrate thread {} of worker {} to {}", action.thread, action.worker,
+                       tree.path(action.node));
   }
   const std::string_view name = kActionNames[static_cast<size_t>(action.kind)];
   if (moves_a_cpu(action)) return fmt::format("{} {}", name, action.cpu);
@@ -234,6 +243,7 @@ Size size_of(const Scenario& scenario) {
     size.limits += static_cast<int>(node.limits.size());
     size.detail += static_cast<int64_t>(node.name.size()) + (is_plain_name(node.name, i) ? 0 : 1);
     for (const auto& [knob, value] : node.limits) size.detail += detail_of(value);
+    if (node.is_thread_root) size.detail += 2;
   }
   for (const Worker& worker : scenario.workers) {
     size.detail += std::visit([](const auto& work) { return detail_of(work); }, worker.workload);
@@ -243,7 +253,9 @@ Size size_of(const Scenario& scenario) {
   for (const Action& action : scenario.actions) {
     if (action.at_us != last_us) size.detail += digits(action.at_us);
     if (action.kind == Action::Kind::SetLimit) size.detail += detail_of(action.value);
-    if (action.kind == Action::Kind::Migrate) size.detail += digits(action.worker);
+    if (moves_a_worker(action)) size.detail += digits(action.worker);
+    // A process that moves is simpler than a part of it that does.
+    if (action.kind == Action::Kind::MigrateThread) size.detail += 2 + action.thread;
     if (moves_a_cpu(action)) size.detail += digits(action.cpu);
     last_us = action.at_us;
   }

@@ -30,10 +30,19 @@ struct Strategy {
 };
 std::string describe(const Strategy& strategy);
 
+/// One thread of a worker; thread 0 is the process's first, its leader.
+struct ThreadId {
+  int worker = 0;
+  int thread = 0;
+  bool operator==(const ThreadId&) const = default;
+};
+
 /// One process (with its threads and children) in one node.
 struct Worker {
   NodeId node = kRoot;
   Workload workload;
+  /// In a view by threads (model/threads.h), and nowhere else: the thread that this one stands for.
+  std::optional<ThreadId> stands_for = {};
   bool operator==(const Worker&) const = default;
 };
 
@@ -51,6 +60,7 @@ struct Action {
     Remove,  ///< All that is in the subtree of `node` is killed, and its groups are removed.
     DisableController,  ///< All groups below `node` lose `controller` (v2: cgroup.subtree_control).
     EnableController,   ///< They get it back, with the limits of a new group: none.
+    MigrateThread,  ///< One thread of a worker, a CPU hog, goes to `node`; the leader and the others stay.
   };
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
@@ -58,8 +68,10 @@ struct Action {
   /// SetLimit: one of changeable_knobs() gets a value; "max" clears it.
   Knob knob = Knob::CpuMax;
   KnobValue value = Amount{};
-  /// Migrate: index of the worker. It is somewhere else by then.
+  /// Migrate, MigrateThread: index of the worker. It, or the thread, is somewhere else by then.
   int worker = 0;
+  /// MigrateThread: which of the worker's threads, in the order in which it creates them, from 1 on.
+  int thread = 0;
   /// CpuOffline, CpuOnline: which. It is online, or offline, by then.
   int cpu = 0;
   /// DisableController, EnableController: which, see model/controllers.h.
@@ -68,9 +80,9 @@ struct Action {
 };
 
 /// By Action::Kind; also in JSON.
-inline constexpr std::array<std::string_view, 11> kActionNames{
-    "freeze",     "thaw",   "kill",   "set_limit",      "migrate",      "cpu_offline",
-    "cpu_online", "create", "remove", "controller_off", "controller_on"};
+inline constexpr std::array<std::string_view, 12> kActionNames{
+    "freeze",     "thaw",   "kill",   "set_limit",      "migrate",       "cpu_offline",
+    "cpu_online", "create", "remove", "controller_off", "controller_on", "migrate_thread"};
 
 /// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
 std::span<const Knob> changeable_knobs();
@@ -78,10 +90,12 @@ std::span<const Knob> changeable_knobs();
 std::optional<Controller> controller_of(const Action& action);
 /// A CPU goes or comes; the action has no node.
 bool moves_a_cpu(const Action& action);
+/// A worker, or one thread of it, goes to the action's node.
+bool moves_a_worker(const Action& action);
 /// A controller goes or comes below the action's node.
 bool switches_a_controller(const Action& action);
 /// "freeze t/a", "set_limit t/a cpu.max=10/100 ms", "migrate worker 0 to t/a", "cpu_offline 1",
-/// "controller_off t/a cpu"
+/// "controller_off t/a cpu", "migrate thread 1 of worker 0 to t/a"
 std::string describe(const Action& action, const Tree& tree);
 
 /// One write that is tried after the tree stands and before any worker starts, to see whether the kernel
@@ -137,7 +151,8 @@ std::vector<Fault> validate(const Scenario& scenario);
 
 /// The scenario as it stands when its first `actions` actions are over, without actions: limits that were set
 /// and workers that were moved by those that `taken` says were done. A node that is not there by then has no
-/// limits, and its workers are idle; one that has lost a controller has lost its limits for good.
+/// limits, and its workers are idle; one that has lost a controller has lost its limits for good. Threads
+/// that have left their process are not told apart: see model/threads.h.
 Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
 /// CPUs that are offline by then.
 std::set<int> offline_after(const Scenario& scenario, size_t actions,
