@@ -52,6 +52,8 @@ constexpr std::array<std::string_view, 2> kPidsChangeAims{"pids.max", "knob.read
 constexpr std::array<std::string_view, 2> kCpuMigrationAims{"cpu.migration", "cpu.bandwidth"};
 constexpr std::array<std::string_view, 1> kMemoryMigrationAims{"memory.migration"};
 constexpr std::array<std::string_view, 2> kPidsMigrationAims{"pids.max", "pids.conservation"};
+constexpr std::array<std::string_view, 3> kThreadMigrationAims{"cpu.migration", "pids.conservation",
+                                                               "cgroup.migration"};
 constexpr std::array<std::string_view, 2> kHotplugAims{"cpu.bandwidth", "cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kGroupsAims{"cgroup.removal"};
 constexpr std::array<std::string_view, 3> kControllersAims{"cgroup.controllers", "cpu.bandwidth", "pids.max"};
@@ -62,7 +64,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 30;
+constexpr size_t kCount = 31;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -122,6 +124,10 @@ const std::array<Entry, kCount>& entries() {
       {{"pids_migration", "A task that migrates takes its charge along, whatever pids.max is there", kPidsMax,
         kPidsMigrationAims},
        pids_migration_gen},
+      {{"thread_migration",
+        "A thread that leaves its process is held to, and charged to, where it is by then", kCpuMax,
+        kThreadMigrationAims},
+       thread_migration_gen},
       {{"memory_protection", "Reclaim spares what memory.min and memory.low protect", kProtection,
         kProtectionAims},
        memory_protection_gen},
