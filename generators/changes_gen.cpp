@@ -5,13 +5,16 @@
 
 #include "generators/cpu_windows.h"
 #include "generators/gens.h"
+#include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
 #include "model/rules.h"
+#include "model/threads.h"
 
 namespace treeline {
 
 Scenario by_now(const Scenario& scenario) {
-  return scenario_after(scenario, scenario.actions.size(), [](size_t) { return true; });
+  const Scenario whole = by_threads(scenario).scenario;
+  return scenario_after(whole, whole.actions.size(), [](size_t) { return true; });
 }
 
 bool add_change(Scenario& scenario, const Action& change, const MachineFacts& machine) {
@@ -54,6 +57,35 @@ bool add_migration(Scenario& scenario, int64_t at_us, const std::vector<int>& wo
   migration.worker = worker;
   scenario.actions.push_back(migration);
   return true;
+}
+
+bool add_thread_migration(Scenario& scenario, int64_t at_us, int worker, const std::vector<NodeId>& nodes) {
+  const auto threads = std::get<CpuHog>(scenario.workers[static_cast<size_t>(worker)].workload).threads;
+  const int thread = *uniform(1, threads - 1);
+  const NodeId from =
+      place_of(scenario, {worker, thread}, scenario.actions.size(), [](size_t) { return true; });
+  if (nodes == std::vector{from}) return false;
+  Action migration{at_us, Action::Kind::MigrateThread, *other_node_gen(nodes, from)};
+  migration.worker = worker;
+  migration.thread = thread;
+  scenario.actions.push_back(migration);
+  return true;
+}
+
+void limit_cpu(Scenario& scenario, NodeId node, const MachineFacts& machine) {
+  const CpuBandwidth drawn =
+      *bandwidth_gen({0.2, 0.6, 2'000, *chance(80) ? 20'000 : 100'000}, bandwidth_above(scenario.tree, node));
+  if (expected_errno(scenario.tree, node, Knob::CpuMax, drawn, machine) != 0) return;
+  scenario.tree[node].limits[Knob::CpuMax] = drawn;
+}
+
+int64_t draw_stretch_us(const Scenario& now, const MachineFacts& machine) {
+  int64_t longest_us = 1'000 * *uniform<int64_t>(40, 150);
+  for (NodeId node = 0; node < now.tree.size(); ++node) {
+    if (parallelism(now, node, machine) == 0) continue;
+    longest_us = std::max(longest_us, stretch_us(now, node, longest_us, machine));
+  }
+  return longest_us;
 }
 
 NodeId node_between(const Tree& tree, NodeId from, NodeId to) {

@@ -9,7 +9,7 @@
 /// scenario as it stands at that instant, so that the kernel takes it by the rules of model/rules.h.
 namespace treeline {
 
-/// The scenario as it stands after all actions drawn so far.
+/// The scenario as it stands after all actions drawn so far; by threads (model/threads.h), where some move.
 Scenario by_now(const Scenario& scenario);
 
 /// Adds a change if the rules take it in the tree as it stands by then; says whether they do.
@@ -28,6 +28,14 @@ rc::Gen<NodeId> other_node_gen(std::vector<NodeId> nodes, NodeId than);
 /// whether there is one.
 bool add_migration(Scenario& scenario, int64_t at_us, const std::vector<int>& workers,
                    const std::vector<NodeId>& nodes);
+
+/// The same of a thread of the worker, a hog of several.
+bool add_thread_migration(Scenario& scenario, int64_t at_us, int worker, const std::vector<NodeId>& nodes);
+/// Gives the node a tight cpu.max with a short period, so that it shows soon who is held to it; if the rules
+/// take it.
+void limit_cpu(Scenario& scenario, NodeId node, const MachineFacts& machine);
+/// Until all that stands in `now` shows.
+int64_t draw_stretch_us(const Scenario& now, const MachineFacts& machine);
 
 /// A node above `from` or `to`, but not above both: who goes from one to the other comes under its limit, or
 /// escapes it.

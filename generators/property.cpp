@@ -54,6 +54,8 @@ constexpr std::array<std::string_view, 2> kPidsChangeAims{"pids.max", "knob.read
 constexpr std::array<std::string_view, 2> kCpuMigrationAims{"cpu.migration", "cpu.bandwidth"};
 constexpr std::array<std::string_view, 1> kMemoryMigrationAims{"memory.migration"};
 constexpr std::array<std::string_view, 2> kPidsMigrationAims{"pids.max", "pids.conservation"};
+constexpr std::array<std::string_view, 3> kThreadMigrationAims{"cpu.migration", "pids.conservation",
+                                                               "cgroup.migration"};
 constexpr std::array<std::string_view, 2> kHotplugAims{"cpu.bandwidth", "cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kGroupsAims{"cgroup.removal"};
 constexpr std::array<std::string_view, 3> kControllersAims{"cgroup.controllers", "cpu.bandwidth", "pids.max"};
@@ -125,6 +127,10 @@ const std::array<Entry, kCount>& entries() {
       {{"pids_migration", "A task that migrates takes its charge along, whatever pids.max is there", kPidsMax,
         kPidsMigrationAims},
        pids_migration_gen},
+      {{"thread_migration",
+        "A thread that leaves its process is held to, and charged to, where it is by then", kCpuMax,
+        kThreadMigrationAims},
+       thread_migration_gen},
       {{"memory_protection", "Reclaim spares what memory.min and memory.low protect", kProtection,
         kProtectionAims},
        memory_protection_gen},
@@ -235,7 +241,8 @@ Scenario with_company_of_attempts(Scenario plain, rc::Random random, const Const
   constexpr int kPercent = 25;
   constexpr int kMost = 3;
   const bool has_attempts = std::any_of(plain.actions.begin(), plain.actions.end(), is_attempt);
-  if (plain.actions.empty() || has_attempts) return plain;
+  const bool moves_apart = plain.tree.has_thread_root() || moves_threads(plain);
+  if (plain.actions.empty() || has_attempts || moves_apart) return plain;
   const rc::Random apart(rc::Random::Key{random.next(), hash_of("attempts"), 0, 0});
   const auto gen =
       rc::gen::exec([&] { return *chance(kPercent) ? *with_attempts(plain, kMost, constraints) : plain; });

@@ -2,22 +2,12 @@
 
 #include "generators/changes_gen.h"
 #include "generators/gens.h"
-#include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
-#include "model/rules.h"
 
 namespace treeline {
 
 namespace {
-
-/// Tight, with a short period, so that it shows soon who is held to it.
-void limit_cpu(Scenario& scenario, NodeId node, const MachineFacts& machine) {
-  const CpuBandwidth drawn =
-      *bandwidth_gen({0.2, 0.6, 2'000, *chance(80) ? 20'000 : 100'000}, bandwidth_above(scenario.tree, node));
-  if (expected_errno(scenario.tree, node, Knob::CpuMax, drawn, machine) != 0) return;
-  scenario.tree[node].limits[Knob::CpuMax] = drawn;
-}
 
 void draw_cpusets(Scenario& scenario, NodeId place, const MachineFacts& machine) {
   if (!machine.has(Knob::CpusetCpus) || machine.cpus.size() < 2) return;
@@ -25,16 +15,6 @@ void draw_cpusets(Scenario& scenario, NodeId place, const MachineFacts& machine)
     scenario.tree[*one_of(scenario.tree.lineage(place))].limits[Knob::CpusetCpus] =
         IdSet{{*one_of(machine.cpus)}};
   }
-}
-
-/// Until all that was drawn for the present shows.
-int64_t draw_stretch_us(const Scenario& now, const MachineFacts& machine) {
-  int64_t longest_us = 1'000 * *uniform<int64_t>(40, 150);
-  for (NodeId node = 0; node < now.tree.size(); ++node) {
-    if (parallelism(now, node, machine) == 0) continue;
-    longest_us = std::max(longest_us, stretch_us(now, node, longest_us, machine));
-  }
-  return longest_us;
 }
 
 Scenario draw(const Constraints& constraints) {

@@ -42,6 +42,7 @@ rc::Gen<Scenario> pids_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_migration_gen(const Constraints& constraints);
 rc::Gen<Scenario> memory_migration_gen(const Constraints& constraints);
 rc::Gen<Scenario> pids_migration_gen(const Constraints& constraints);
+rc::Gen<Scenario> thread_migration_gen(const Constraints& constraints);
 rc::Gen<Scenario> memory_protection_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpuset_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_hotplug_gen(const Constraints& constraints);

@@ -11,9 +11,10 @@ namespace treeline {
 
 namespace {
 
-constexpr std::array<ShrinkStep, 12> kSteps{
-    drop_subtrees, hoist_children,     drop_actions,   join_actions,     drop_probes, drop_workers,
-    clear_limits,  simplify_workloads, shorten_window, plain_everything, plain_names, round_numbers};
+constexpr std::array<ShrinkStep, 13> kSteps{
+    drop_subtrees,    hoist_children, drop_actions,     join_actions,       drop_probes,
+    drop_workers,     clear_limits,   simplify_threads, simplify_workloads, shorten_window,
+    plain_everything, plain_names,    round_numbers};
 
 /// Runs the steps one after the other, each only when its turn comes.
 class Steps {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "generators/shrink_steps.h"
 #include "generators/workload_gen.h"
@@ -168,6 +169,40 @@ Candidates join_actions(const Scenario& scenario) {
       });
       break;
     }
+  }
+  return candidates;
+}
+
+Candidates simplify_threads(const Scenario& scenario) {
+  Candidates candidates;
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    if (action.kind != Action::Kind::MigrateThread) continue;
+    candidates.push_back(scenario);
+    candidates.back().actions[i].kind = Action::Kind::Migrate;
+    candidates.back().actions[i].thread = 0;
+    if (action.thread == 1) continue;
+    candidates.push_back(scenario);
+    candidates.back().actions[i].thread = 1;
+  }
+  // No more threads than the last that moves needs; the lowest ones.
+  Scenario fewest = scenario;
+  std::map<std::pair<int, int>, int> renamed;
+  std::map<int, int> threads;
+  for (Action& action : fewest.actions) {
+    if (action.kind != Action::Kind::MigrateThread) continue;
+    const auto [entry, is_new] = renamed.try_emplace(std::pair(action.worker, action.thread), 0);
+    if (is_new) entry->second = ++threads[action.worker];
+    action.thread = entry->second;
+  }
+  for (const auto& [worker, moving] : threads) {
+    std::get<CpuHog>(fewest.workers[static_cast<size_t>(worker)].workload).threads = moving + 1;
+  }
+  if (!threads.empty()) candidates.push_back(std::move(fewest));
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    if (!scenario.tree[node].is_thread_root) continue;
+    candidates.push_back(scenario);
+    candidates.back().tree[node].is_thread_root = false;
   }
   return candidates;
 }

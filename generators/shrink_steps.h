@@ -40,6 +40,10 @@ Candidates clear_limits(const Scenario& scenario);
 /// instead; two changes of one limit as one.
 Candidates join_actions(const Scenario& scenario);
 
+/// A process moves instead of one thread of it; the first thread instead of another; no more threads than
+/// move; a subtree that is not threaded.
+Candidates simplify_threads(const Scenario& scenario);
+
 // shrink_workloads.cpp
 Candidates simplify_workloads(const Scenario& scenario);
 

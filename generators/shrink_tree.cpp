@@ -55,6 +55,7 @@ void make_names_unique(Tree& tree) {
     } else {
       const NodeId id = add_child(unique, node.parent, node.name);
       unique[id].limits = std::move(node.limits);
+      unique[id].is_thread_root = node.is_thread_root;
     }
   }
   tree = std::move(unique);
@@ -84,6 +85,7 @@ Scenario hoisted(Scenario scenario, NodeId child, Limits limits, std::vector<boo
   }
   tree[parent].name = tree[child].name;
   tree[parent].limits = std::move(limits);
+  tree[parent].is_thread_root |= tree[child].is_thread_root;
   is_kept[static_cast<size_t>(child)] = false;
   Scenario result = keep_nodes(scenario, is_kept);
   make_names_unique(result.tree);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <iterator>
 #include <sstream>
 
 #include "cgroup/fd.h"
@@ -130,12 +131,47 @@ struct CgroupTree::Impl {
       if (!all && has_present_child(node)) continue;
       if (Result<void> made = create_node(machine, node); !made) return made;
     }
+    if (Result<void> made = make_threaded(nodes); !made) return made;
     for (const NodeId node : nodes) {
       if (tree.is_leaf(node) || !occupied.contains(node)) continue;
+      if (tree.thread_root_of(node) != kNoParent) continue;
       if (Result<void> made = create_proxy(proxy_group(node)); !made) return made;
       proxied.insert(node);
     }
     return check_enabled();
+  }
+
+  /// Parents first: a group joins its parent's domain (kernel/cgroup/cgroup.c, cgroup_enable_threaded).
+  Result<void> make_threaded(const std::vector<NodeId>& nodes) const {
+    for (const Part& part : parts) {
+      if (!is_v2(part)) continue;
+      for (const NodeId node : nodes) {
+        const NodeId parent = tree[node].parent;
+        if (parent == kNoParent || tree.thread_root_of(parent) == kNoParent) continue;
+        const std::string file = folder(part, node) + "/cgroup.type";
+        if (const int error = write_file(file, "threaded")) {
+          return fail(ErrorKind::Infrastructure, "make threaded", file, error);
+        }
+      }
+    }
+    return {};
+  }
+
+  std::string folder(const Part& part, NodeId node) const {
+    return hierarchy(part).base + "/" + owner + "/" + tree.path(node);
+  }
+
+  /// Where the hierarchy lists the threads of a group.
+  std::string threads_file(const Part& part, NodeId node) const {
+    const bool to_proxy = is_v2(part) && proxied.contains(node);
+    const std::string group = to_proxy ? folder(part, node) + "/" + kProxyName : folder(part, node);
+    return group + (is_v2(part) ? "/cgroup.threads" : "/tasks");
+  }
+
+  bool lists_thread(const Part& part, NodeId node, pid_t tid) const {
+    std::istringstream tids(read_file(threads_file(part, node)).value_or(""));
+    const std::istream_iterator<pid_t> first(tids);
+    return std::find(first, {}, tid) != std::istream_iterator<pid_t>();
   }
 
   bool has_present_child(NodeId node) const {
@@ -206,8 +242,18 @@ struct CgroupTree::Impl {
     return found == parts.end() ? nullptr : &*found;
   }
 
+  /// libcgroup writes to a threaded group's cgroup.threads, which takes nobody from outside its domain.
+  Result<void> attach_process(pid_t pid, NodeId node, const Part& part) const {
+    const std::string file = folder(part, node) + "/cgroup.procs";
+    if (const int error = write_file(file, std::to_string(pid))) {
+      return fail(ErrorKind::Infrastructure, fmt::format("attach process {} to", pid), file, error);
+    }
+    return {};
+  }
+
   Result<void> attach(pid_t pid, NodeId node, const Part& part) const {
     const bool to_proxy = is_v2(part) && proxied.contains(node);
+    if (is_v2(part) && tree.thread_root_of(node) != kNoParent) return attach_process(pid, node, part);
     return libcgroup::attach(to_proxy ? proxy_group(node) : group(node), {part.names.front()}, pid);
   }
 
@@ -318,6 +364,24 @@ int CgroupTree::migrate(pid_t pid, NodeId node) {
     if (const int error = write_file(group + "/cgroup.procs", std::to_string(pid))) return error;
   }
   return 0;
+}
+
+int CgroupTree::migrate_thread(pid_t tid, NodeId node) {
+  for (const Part& part : impl_->parts) {
+    if (const int error = write_file(impl_->threads_file(part, node), std::to_string(tid))) return error;
+  }
+  return 0;
+}
+
+std::vector<NodeId> CgroupTree::nodes_with_thread(pid_t tid) const {
+  std::vector<NodeId> nodes;
+  for (const NodeId node : impl_->present(kRoot)) {
+    const bool is_listed = std::any_of(impl_->parts.begin(), impl_->parts.end(), [&](const Part& part) {
+      return impl_->lists_thread(part, node, tid);
+    });
+    if (is_listed) nodes.push_back(node);
+  }
+  return nodes;
 }
 
 int CgroupTree::switch_controller(NodeId top, Controller controller, bool is_on) {

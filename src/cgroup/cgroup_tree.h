@@ -25,9 +25,9 @@ class CgroupTree {
   /// On v2 the controllers that are used, and no others, are enabled in cgroup.subtree_control of every group
   /// that has children, and read back; and each node of `occupied` that has children gets a leaf proxy (see
   /// has_leaf_proxy in model/rules.h), since it may hold no task itself.
-  /// Nodes of `absent` are left out.
-  /// Where the tree has partitions, the run's own group is made one (model/rules_partition.h).
-  /// On failure nothing is left.
+  /// Nodes of `absent` are left out. Those below a thread root are made threaded on v2; then `controllers`
+  /// must be threaded ones (model/threads.h). Where the tree has partitions, the run's own group is made one
+  /// (model/rules_partition.h). On failure nothing is left.
   static Result<CgroupTree> create(const Hierarchies& hierarchies, const MachineFacts& machine,
                                    std::string owner, const Tree& tree,
                                    const std::set<Controller>& controllers,
@@ -54,6 +54,12 @@ class CgroupTree {
   /// Moves a running process with all its threads into the node, in every hierarchy: the errno of the first
   /// refusal (0: none). By cgroup.procs, since libcgroup moves single threads on v1.
   int migrate(pid_t pid, NodeId node);
+
+  /// Moves one thread of a running process into the node, in every hierarchy (v1: tasks, v2: cgroup.threads):
+  /// the errno of the first refusal (0: none).
+  int migrate_thread(pid_t tid, NodeId node);
+  /// The nodes that list the thread, in any hierarchy.
+  std::vector<NodeId> nodes_with_thread(pid_t tid) const;
 
   /// Makes the groups of the subtree's nodes, which were left out, but for those that still are `absent`.
   Result<void> add(const MachineFacts& machine, NodeId top, const std::set<NodeId>& absent);

@@ -1,6 +1,7 @@
 #include "executor/executor.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 #include <filesystem>
 #include <memory>
 #include <set>
+#include <span>
 
 #include "cgroup/cgroup_tree.h"
 #include "executor/attempts.h"
@@ -29,6 +31,7 @@
 #include "model/controllers.h"
 #include "model/freezing.h"
 #include "model/rules.h"
+#include "model/threads.h"
 
 namespace treeline {
 
@@ -67,6 +70,9 @@ std::set<Controller> controllers_of(const Scenario& scenario) {
     if (const auto controller = controller_of(action)) result.insert(*controller);
   }
   if (moves_groups(scenario)) result.insert(Controller::Core);  // it alone counts removed groups that stay
+  if (scenario.tree.has_thread_root()) {
+    std::erase_if(result, [](Controller controller) { return !is_threaded(controller); });
+  }
   return result;
 }
 
@@ -74,9 +80,17 @@ std::set<Controller> controllers_of(const Scenario& scenario) {
 /// them.
 class SharedPages {
  public:
-  static Result<SharedPages> create(size_t workers) {
+  static Result<SharedPages> create(const Scenario& scenario) {
     SharedPages pages;
-    pages.length_ = sizeof(Signals) + workers * sizeof(WorkerReport);
+    const size_t workers = scenario.workers.size();
+    pages.first_thread_.resize(workers + 1);
+    const std::set<size_t> parted = parted_workers(scenario);
+    for (size_t i = 0; i < workers; ++i) {
+      const auto threads = static_cast<size_t>(threads_of(scenario.workers[i].workload));
+      pages.first_thread_[i + 1] = pages.first_thread_[i] + (parted.contains(i) ? threads : 0);
+    }
+    const size_t threads = pages.first_thread_.back();
+    pages.length_ = sizeof(Signals) + workers * sizeof(WorkerReport) + threads * sizeof(ThreadReport);
     pages.memory_ = ::mmap(nullptr, pages.length_, PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (pages.memory_ == MAP_FAILED) {
@@ -84,10 +98,13 @@ class SharedPages {
     }
     new (pages.memory_) Signals;
     for (size_t i = 0; i < workers; ++i) new (&pages.report(i)) WorkerReport;
+    for (size_t i = 0; i < threads; ++i) new (pages.all_threads() + i) ThreadReport;
     return pages;
   }
   SharedPages(SharedPages&& other) noexcept
-      : memory_(std::exchange(other.memory_, MAP_FAILED)), length_(other.length_) {}
+      : memory_(std::exchange(other.memory_, MAP_FAILED)),
+        length_(other.length_),
+        first_thread_(std::move(other.first_thread_)) {}
   SharedPages& operator=(SharedPages&&) = delete;
   ~SharedPages() {
     if (memory_ != MAP_FAILED) ::munmap(memory_, length_);
@@ -97,10 +114,17 @@ class SharedPages {
     return *(reinterpret_cast<WorkerReport*>(static_cast<char*>(memory_) + sizeof(Signals)) + i);
   }
 
+  /// Those of a worker whose threads part; none of another.
+  std::span<ThreadReport> threads(size_t i) {
+    return {all_threads() + first_thread_[i], first_thread_[i + 1] - first_thread_[i]};
+  }
+
  private:
   SharedPages() = default;
+  ThreadReport* all_threads() { return reinterpret_cast<ThreadReport*>(&report(first_thread_.size() - 1)); }
   void* memory_ = MAP_FAILED;
   size_t length_ = 0;
+  std::vector<size_t> first_thread_;  ///< Of each worker; at the end how many there are.
 };
 
 class Run {
@@ -113,7 +137,6 @@ class Run {
         options_(options),
         fault_(options.fault, scenario, machine),
         limits_(scenario.tree),
-        places_(places_of(scenario)),
         absent_(absent_at_first(scenario)),
         pages_(std::move(pages)),
         began_ns_(monotonic_ns()) {
@@ -134,12 +157,6 @@ class Run {
   }
 
  private:
-  static std::vector<NodeId> places_of(const Scenario& scenario) {
-    std::vector<NodeId> places;
-    for (const Worker& worker : scenario.workers) places.push_back(worker.node);
-    return places;
-  }
-
   Result<void> run_phases() {
     for (const auto& phase : {&Run::actualize, &Run::spawn, &Run::run_window, &Run::stop, &Run::release,
                               &Run::drain, &Run::tear_down}) {
@@ -237,7 +254,7 @@ class Run {
     log_.emplace();
     processes_.reserve(scenario_.workers.size());
     for (size_t i = 0; i < scenario_.workers.size(); ++i) {
-      processes_.emplace_back(scenario_.workers[i].workload, pages_.report(i));
+      processes_.emplace_back(scenario_.workers[i].workload, pages_.report(i), pages_.threads(i));
     }
     first_attach_ns_ = monotonic_ns();
     for (size_t i = 0; i < processes_.size(); ++i) {
@@ -369,6 +386,7 @@ class Run {
       case Action::Kind::SetLimit:
         return perform_set_limit(action);
       case Action::Kind::Migrate:
+      case Action::Kind::MigrateThread:
         return perform_migration(action);
       case Action::Kind::CpuOffline:
       case Action::Kind::CpuOnline:
@@ -571,18 +589,19 @@ class Run {
     seen.started_ns = monotonic_ns() - start_ns_;
     seen.write_errno = fault_.migration_errno();
     const std::set<NodeId> frozen = frozen_by_now();
-    const bool was_frozen = is_frozen(scenario_.tree, frozen, places_[worker]);
+    const bool was_frozen = is_frozen(scenario_.tree, frozen, place_by_now(action));
     const bool stops = is_frozen(scenario_.tree, frozen, action.node);
     if (was_frozen) seen.progress = progress();
     const bool is_ignored = fault_.ignores(action) || fault_.ignores_move(was_frozen, stops);
-    if (seen.write_errno == 0 && !is_ignored) seen.write_errno = migrate(worker, action.node);
+    if (seen.write_errno == 0 && !is_ignored) seen.write_errno = migrate(action);
     seen.completed_ns = monotonic_ns() - start_ns_;
     if (stops && seen.write_errno == 0) wait_for_freezer(action.node, true, kFreezeDeadlineNs);
     if (!was_frozen) seen.progress = progress();
+    if (action.kind == Action::Kind::MigrateThread) seen.read = places_listing(action);
     if (seen.write_errno == 0) {
-      fault_.note_migration(action, places_[worker], pages_.report(worker).bytes_touched.load());
-      places_[worker] = action.node;
+      fault_.note_migration(action, place_by_now(action), pages_.report(worker).bytes_touched.load());
     }
+    fault_.report(seen, action, {});
     observation_.actions.push_back(std::move(seen));
     sample();
   }
@@ -592,11 +611,29 @@ class Run {
                         [&](size_t i) { return observation_.actions[i].write_errno == 0; });
   }
 
-  int migrate(size_t worker, NodeId node) {
-    if (!processes_[worker].alive()) return ESRCH;
-    if (const int error = groups_->migrate(processes_[worker].pid(), node)) return error;
+  /// Where the action's worker, or its thread, is before the action, which is not recorded yet.
+  NodeId place_by_now(const Action& action) const {
+    return place_of(scenario_, {action.worker, action.thread}, observation_.actions.size(),
+                    [&](size_t i) { return observation_.actions[i].write_errno == 0; });
+  }
+
+  std::string places_listing(const Action& action) const {
+    std::vector<std::string> paths;
+    const pid_t tid = processes_[static_cast<size_t>(action.worker)].tid(action.thread);
+    for (const NodeId node : groups_->nodes_with_thread(tid)) paths.push_back(scenario_.tree.path(node));
+    return fmt::format("{}", fmt::join(paths, " "));
+  }
+
+  int migrate(const Action& action) {
+    const WorkerProcess& process = processes_[static_cast<size_t>(action.worker)];
+    if (!process.alive()) return ESRCH;
+    const bool is_thread = action.kind == Action::Kind::MigrateThread && !fault_.moves_whole_process();
+    if (is_thread && process.tid(action.thread) == 0) return ESRCH;
+    const int error = is_thread ? groups_->migrate_thread(process.tid(action.thread), action.node)
+                                : groups_->migrate(process.pid(), action.node);
+    if (error != 0) return error;
     if (fault_.lifts_quota_on_migration()) {
-      for (const NodeId above : scenario_.tree.lineage(node)) {
+      for (const NodeId above : scenario_.tree.lineage(action.node)) {
         if (limits_[above].limits.contains(Knob::CpuMax)) set_quota_free(above);
       }
     }
@@ -864,10 +901,9 @@ class Run {
   const Scenario& scenario_;
   const ExecutorOptions& options_;
   FaultPlayer fault_;
-  Tree limits_;                 ///< With the limits that stand by now.
-  std::vector<NodeId> places_;  ///< Where the workers are by now.
-  std::set<NodeId> absent_;     ///< Nodes that are not there by now.
-  std::set<int> offline_;       ///< CPUs that an action took away.
+  Tree limits_;              ///< With the limits that stand by now.
+  std::set<NodeId> absent_;  ///< Nodes that are not there by now.
+  std::set<int> offline_;    ///< CPUs that an action took away.
   SharedPages pages_;
   WorkerEvents events_;
   Observation observation_;
@@ -888,7 +924,7 @@ class Run {
 
 Result<Observation> execute(const Hierarchies& hierarchies, const MachineFacts& machine,
                             const Scenario& scenario, const ExecutorOptions& options) {
-  Result<SharedPages> pages = SharedPages::create(scenario.workers.size());
+  Result<SharedPages> pages = SharedPages::create(scenario);
   if (!pages) return tl::unexpected(pages.error());
   return Run(hierarchies, machine, scenario, options, std::move(*pages)).all();
 }

@@ -1,5 +1,7 @@
 #include "executor/fault_player.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -172,6 +174,7 @@ std::optional<size_t> FaultPlayer::stranded_worker() const {
 
 bool FaultPlayer::ignores(const Action& action) const {
   return (is(PlantedFault::MigrationMissed) && action.kind == Action::Kind::Migrate) ||
+         (is(PlantedFault::ThreadMoveMissed) && action.kind == Action::Kind::MigrateThread) ||
          (is(PlantedFault::FreezerThawMissed) && action.kind == Action::Kind::Thaw) ||
          (is(PlantedFault::KillMissed) && action.kind == Action::Kind::Kill) ||
          (is(PlantedFault::ControllerOffMissed) && action.kind == Action::Kind::DisableController) ||
@@ -218,7 +221,7 @@ void FaultPlayer::account_for_removals(std::vector<Counters>& nodes) const {
 }
 
 void FaultPlayer::note_migration(const Action& action, NodeId from, int64_t bytes) {
-  migrations_.push_back({from, action.node, bytes});
+  migrations_.push_back({from, action.node, bytes, action.kind == Action::Kind::MigrateThread});
 }
 
 void FaultPlayer::note_controller_off(const Action& action, const std::vector<Counters>& nodes) {
@@ -246,7 +249,9 @@ void FaultPlayer::shift_charges(std::vector<Counters>& nodes) const {
       const bool left = tree.is_in_subtree(migration.from, id) && !tree.is_in_subtree(migration.to, id);
       const bool joined = tree.is_in_subtree(migration.to, id) && !tree.is_in_subtree(migration.from, id);
       auto& own = nodes[static_cast<size_t>(id)];
-      if (is(PlantedFault::PidsChargeStaysOnMigration) && left) ++own[Counter::PidsCurrent];
+      const bool stays = is(PlantedFault::PidsChargeStaysOnMigration) ||
+                         (is(PlantedFault::PidsChargeStaysOnThreadMove) && migration.is_of_thread);
+      if (stays && left) ++own[Counter::PidsCurrent];
       if (!is(PlantedFault::MemoryChargeMoves)) continue;
       if (left)
         own[Counter::MemoryCurrent] = std::max<int64_t>(own[Counter::MemoryCurrent] - migration.bytes, 0);
@@ -398,8 +403,19 @@ void FaultPlayer::report(std::vector<ProbeObservation>& probes) const {
 
 void FaultPlayer::report(ActionObservation& action, const Action& of,
                          const std::vector<KnobWrite>& writes) const {
+  if (of.kind == Action::Kind::MigrateThread) return report_listing(action, of);
+  if (moves_a_worker(of)) return;
   if (ignores(of)) action.read = expected_text(writes);
   if (is(PlantedFault::ChangeReadbackWrong)) action.read += '0';
+}
+
+/// The defects that are not in the listing do not show there.
+void FaultPlayer::report_listing(ActionObservation& action, const Action& of) const {
+  if (!fault_) return;
+  const Tree& tree = scenario_.tree;
+  if (is(PlantedFault::ThreadMoveMissed)) action.read = tree.path(of.node);
+  if (!is(PlantedFault::ThreadListedTwice) || migrations_.empty()) return;
+  action.read = fmt::format("{} {}", tree.path(migrations_.back().from), tree.path(of.node));
 }
 
 void FaultPlayer::report(KernelHealth& health) const {

@@ -51,10 +51,12 @@ class FaultPlayer {
   /// cpu.max is lost where a task comes in.
   bool lifts_quota_on_hotplug() const { return is(PlantedFault::CpuMaxLostOnHotplug); }
   bool lifts_quota_on_migration() const { return is(PlantedFault::CpuMaxLostOnMigration); }
-  /// The worker has moved from one node to the action's; it has touched so many bytes.
+  /// With a thread its whole process moves.
+  bool moves_whole_process() const { return is(PlantedFault::ThreadTakesProcess); }
   int removal_errno() const;
   /// Call with the last readings in which the group was there.
   void note_removal(NodeId node, const std::vector<Counters>& nodes);
+  /// The worker, or its thread, has moved from one node to the action's; it has touched so many bytes.
   void note_migration(const Action& action, NodeId from, int64_t bytes);
   /// A controller goes below the action's node; call with the last readings before.
   void note_controller_off(const Action& action, const std::vector<Counters>& nodes);
@@ -68,6 +70,7 @@ class FaultPlayer {
   void report(KernelHealth& health) const;
 
  private:
+  void report_listing(ActionObservation& action, const Action& of) const;
   bool is(PlantedFault fault) const { return fault_ == fault; }
   bool ignores_change(Knob knob) const;
   bool ignores_clear(const Action& action) const;
@@ -84,6 +87,7 @@ class FaultPlayer {
   struct Migration {
     NodeId from, to;
     int64_t bytes;
+    bool is_of_thread;
   };
   struct Removal {
     NodeId node;

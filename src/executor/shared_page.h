@@ -37,6 +37,14 @@ struct alignas(64) WorkerReport {
   std::atomic<uint32_t> wakeups[kLatencyBuckets]{};  ///< By latency_bucket of their lateness.
 };
 
+/// What each thread of a worker tells whose threads part (model/threads.h).
+struct alignas(64) ThreadReport {
+  std::atomic<int> tid{0};         ///< 0: it was not created.
+  std::atomic<uint32_t> still{0};  ///< A futex word: 1 once it holds still.
+  CpuBits cpus_seen{};
+  CpuBits cpus_by_stretch[kMaxStretches]{};
+};
+
 /// What all workers read. Three phases, each a futex word that goes from 0 to 1.
 struct alignas(64) Signals {
   std::atomic<uint32_t> start{0};

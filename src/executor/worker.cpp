@@ -93,10 +93,13 @@ void note_cpu(const WorkerContext& context) {
   const uint32_t epoch = context.signals.epoch.load();
   const int cpu = ::sched_getcpu();
   if (cpu < 0 || cpu >= kMaxSeenCpus) return;
+  ThreadReport* own = context.threads ? &context.threads[context.thread] : nullptr;
   set_bit(context.report.cpus_seen, cpu);
+  if (own) set_bit(own->cpus_seen, cpu);
   // An action that began or ended meanwhile may have moved the thread after it was asked, or before.
   if (epoch % 2 != 0 || context.signals.epoch.load() != epoch) return;
   set_bit(context.report.cpus_by_stretch[epoch / 2], cpu);
+  if (own) set_bit(own->cpus_by_stretch[epoch / 2], cpu);
 }
 
 bool sleep_until(int64_t until_ns) {
@@ -122,6 +125,7 @@ void run_worker(const Workload& workload, const WorkerContext& context, pid_t pa
   die_with(parent);
   set_up_signals();
   volunteer_for_oom();
+  if (context.threads) context.threads[0].tid.store(::getpid());
   while (context.report.attached.load() == 0) futex_wait(context.report.attached, 0);
   while (context.signals.start.load() == 0) futex_wait(context.signals.start, 0);
   context.report.started_ns.store(monotonic_ns());

@@ -14,6 +14,10 @@ struct WorkerContext {
   const Signals& signals;
   WorkerReport& report;
   std::string scratch_file;  ///< Made by the executor for workloads that need one.
+  /// By index; nullptr unless some thread of the worker is to move. Its threads then live until it is
+  /// released.
+  ThreadReport* threads = nullptr;
+  int thread = 0;  ///< The calling one.
 };
 
 /// Monotonic clock in ns.

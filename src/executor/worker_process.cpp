@@ -71,10 +71,19 @@ IdSet ids_of(const CpuBits& bits) {
   return set;
 }
 
+std::vector<IdSet> by_stretch(const CpuBits (&bits)[kMaxStretches], int actions) {
+  std::vector<IdSet> sets;
+  for (int i = 0; actions > 0 && i <= actions; ++i) sets.push_back(ids_of(bits[i]));
+  return sets;
+}
+
 }  // namespace
 
 WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
-    : workload_(other.workload_), report_(other.report_) {
+    : workload_(other.workload_),
+      report_(other.report_),
+      threads_(other.threads_),
+      schedstats_(other.threads_.size()) {
   // Only moved by a container that grows before any process is forked.
 }
 
@@ -87,7 +96,8 @@ WorkerProcess::~WorkerProcess() {
 
 int WorkerProcess::fork(const Signals& signals, const std::string& scratch_file) {
   const pid_t parent = ::getpid();
-  const WorkerContext context{signals, report_, scratch_file};
+  const WorkerContext context{signals, report_, scratch_file, threads_.empty() ? nullptr : threads_.data(),
+                              0};
   const pid_t child = ::fork();
   if (child < 0) return errno;
   if (child == 0) run_worker(workload_, context, parent);
@@ -136,6 +146,35 @@ int64_t WorkerProcess::cpu_clock_ns() const {
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
+pid_t WorkerProcess::tid(int thread) const {
+  const auto i = static_cast<size_t>(thread);
+  return i < threads_.size() ? threads_[i].tid.load() : 0;
+}
+
+std::vector<int64_t> WorkerProcess::read_thread_clocks() {
+  std::vector<int64_t> clocks;
+  for (size_t i = 0; i < threads_.size(); ++i) {
+    const pid_t tid = threads_[i].tid.load();
+    if (tid > 0 && !schedstats_[i])
+      schedstats_[i] = open_of(pid_, fmt::format("task/{}/schedstat", tid).c_str());
+    const auto [ran_ns] = read_numbers<1>(schedstats_[i]);
+    clocks.push_back(ran_ns.value_or(0));
+  }
+  return clocks;
+}
+
+void WorkerProcess::read_held_threads() {
+  held_.threads.assign(threads_.size(), {});
+  if (!alive()) return;
+  const std::vector<int64_t> clocks = read_thread_clocks();
+  for (size_t i = 0; i < threads_.size(); ++i) {
+    if (!schedstats_[i]) continue;
+    held_.threads[i].cpu_clock_ns = clocks[i];
+    const std::string file = fmt::format("/proc/{}/task/{}/status", pid_, threads_[i].tid.load());
+    held_.threads[i].cpus_allowed = status_value(read_file(file).value_or(""), "Cpus_allowed_list");
+  }
+}
+
 WorkerSample WorkerProcess::sample(int64_t start_ns) {
   WorkerSample sample;
   sample.progress = report_.progress.load();
@@ -143,6 +182,7 @@ WorkerSample WorkerProcess::sample(int64_t start_ns) {
   const auto [size_pages, resident_pages] = read_numbers<2>(statm_);
   sample.rss_bytes = resident_pages.value_or(0) * ::sysconf(_SC_PAGESIZE);
   note_run_delay(read_schedstat());
+  sample.thread_cpu_ns = read_thread_clocks();
   sample.at_ns = monotonic_ns() - start_ns;
   return sample;
 }
@@ -152,6 +192,7 @@ void WorkerProcess::read_held_state() {
   held_.progress = report_.progress.load();
   held_.bytes_moved = report_.bytes_moved.load();
   held_.io_ops = report_.io_ops.load();
+  read_held_threads();
   if (!alive()) {
     held_.cpu_clock_ns = ns_of(usage_.ru_utime) + ns_of(usage_.ru_stime);
     return;
@@ -210,8 +251,10 @@ WorkerObservation WorkerProcess::observe(int64_t start_ns, int actions,
   worker.voluntary_switches = usage_.ru_nvcsw;
   worker.involuntary_switches = usage_.ru_nivcsw;
   worker.cpus_seen = ids_of(report_.cpus_seen);
-  for (int i = 0; actions > 0 && i <= actions; ++i) {
-    worker.cpus_by_stretch.push_back(ids_of(report_.cpus_by_stretch[i]));
+  worker.cpus_by_stretch = by_stretch(report_.cpus_by_stretch, actions);
+  for (size_t i = 0; i < worker.threads.size(); ++i) {
+    worker.threads[i].cpus_seen = ids_of(threads_[i].cpus_seen);
+    worker.threads[i].cpus_by_stretch = by_stretch(threads_[i].cpus_by_stretch, actions);
   }
   if (WIFSIGNALED(status_)) {
     if (killed_by_order_) {

@@ -5,7 +5,9 @@
 
 #include <ctime>
 #include <functional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "cgroup/fd.h"
 #include "executor/shared_page.h"
@@ -17,7 +19,9 @@ namespace treeline {
 /// A worker seen from the executor: forked, watched, ended and reaped. Destroyed, it leaves no process.
 class WorkerProcess {
  public:
-  WorkerProcess(const Workload& workload, WorkerReport& report) : workload_(workload), report_(report) {}
+  /// `threads`, by index: of a worker whose threads part; else none.
+  WorkerProcess(const Workload& workload, WorkerReport& report, std::span<ThreadReport> threads = {})
+      : workload_(workload), report_(report), threads_(threads), schedstats_(threads.size()) {}
   WorkerProcess(WorkerProcess&& other) noexcept;
   WorkerProcess& operator=(WorkerProcess&&) = delete;
   ~WorkerProcess();
@@ -28,6 +32,8 @@ class WorkerProcess {
   void note_attached();
 
   pid_t pid() const { return pid_; }
+  /// 0: it was not created, or the process has no such thread of its own.
+  pid_t tid(int thread) const;
   bool alive() const { return pid_ > 0 && !reaped_; }
   bool settled() const { return !alive() || report_.settled_ns.load() != 0; }
   bool still() const { return !alive() || report_.still_ns.load() != 0; }
@@ -57,9 +63,14 @@ class WorkerProcess {
   /// Counts the turns since the last reading, each with their mean delay.
   void note_run_delay(const Schedstat& now);
   int64_t cpu_clock_ns() const;
+  /// What the scheduler has charged each thread with; 0: it is not there yet, or not any more.
+  std::vector<int64_t> read_thread_clocks();
+  void read_held_threads();
 
   const Workload& workload_;
   WorkerReport& report_;
+  std::span<ThreadReport> threads_;
+  std::vector<Fd> schedstats_;  ///< Of each thread, once it is there.
   pid_t pid_ = -1;
   bool reaped_ = false;
   bool killed_by_order_ = false;

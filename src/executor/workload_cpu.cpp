@@ -1,8 +1,10 @@
 #include <pthread.h>
+#include <unistd.h>
 
 #include <ctime>
 #include <vector>
 
+#include "executor/futex.h"
 #include "executor/worker.h"
 
 namespace treeline {
@@ -30,13 +32,26 @@ int64_t thread_cpu_ns() {
 
 struct ThreadStart {
   const CpuHog& hog;
-  const WorkerContext& context;
+  WorkerContext context;
 };
 
+/// Once stopped, a thread that may have moved stays where it is, so that it can be counted there.
+void hold_still(const WorkerContext& context) {
+  futex_set_and_wake(context.threads[context.thread].still);
+  while (context.signals.release.load() == 0) futex_wait(context.signals.release, 0);
+}
+
 void* burn_in_thread(void* argument) {
-  const auto* start = static_cast<const ThreadStart*>(argument);
-  burn(start->hog.duty_percent, start->hog.cycle_us, start->context);
+  // A copy: it may outlive what its creator keeps.
+  const auto [hog, context] = *static_cast<const ThreadStart*>(argument);
+  if (context.threads) context.threads[context.thread].tid.store(::gettid());
+  burn(hog.duty_percent, hog.cycle_us, context);
+  if (context.threads) hold_still(context);
   return nullptr;
+}
+
+void wait_until_still(ThreadReport& thread) {
+  while (thread.still.load() == 0) futex_wait(thread.still, 0);
 }
 
 }  // namespace
@@ -61,12 +76,15 @@ void burn(int duty_percent, int64_t cycle_us, const WorkerContext& context) {
 
 void run_cpu_hog(const CpuHog& hog, const WorkerContext& context) {
   std::vector<pthread_t> threads;
-  ThreadStart start{hog, context};
+  std::vector<ThreadStart> starts(static_cast<size_t>(hog.threads), ThreadStart{hog, context});
+  std::vector<int> created;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, 64 << 10);
   for (int i = 1; i < hog.threads; ++i) {
     pthread_t thread{};
+    ThreadStart& start = starts[static_cast<size_t>(i)];
+    start.context.thread = i;
     const int error = pthread_create(&thread, &attributes, burn_in_thread, &start);
     if (error != 0) {
       if (error == EAGAIN) context.report.forks_refused.fetch_add(1);
@@ -75,8 +93,13 @@ void run_cpu_hog(const CpuHog& hog, const WorkerContext& context) {
     }
     context.report.forks_ok.fetch_add(1);
     threads.push_back(thread);
+    created.push_back(i);
   }
   burn(hog.duty_percent, hog.cycle_us, context);
+  if (context.threads) {  // they end with the process
+    for (const int i : created) wait_until_still(context.threads[i]);
+    return;
+  }
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
 }
 

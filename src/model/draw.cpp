@@ -61,6 +61,7 @@ class Drawing {
   std::string node_text(NodeId id) const {
     const Node& node = scenario_.tree[id];
     std::string text = node.name;
+    if (node.is_thread_root) text += "  cgroup.type=domain threaded";
     for (const auto& [knob, value] : node.limits) {
       text += fmt::format("  {}={}", knob_info(knob).name, describe(knob, value));
     }

@@ -21,6 +21,7 @@
 ///   field(name, value)                      required
 ///   with_default(name, value)               may be absent in a file; always written
 ///   optional(name, std::optional)           absent if empty
+///   sparse(name, value)                     absent if it is the default
 ///   choice(name, value, names)              an enum by name, in enum order
 namespace treeline::json_detail {
 
@@ -58,6 +59,10 @@ class Writer {
   template <typename T>
   void optional(const char* name, const std::optional<T>& value) {
     if (value) field(name, *value);
+  }
+  template <typename T>
+  void sparse(const char* name, const T& value) {
+    if (value != T{}) field(name, value);
   }
   template <typename E>
   void choice(const char* name, const E& value, Names names) {
@@ -109,6 +114,10 @@ class Reader {
   template <typename T>
   void optional(const char* name, std::optional<T>& value) {
     if (const Json* found = find(name)) read(*found, path_ + "/" + name, value.emplace());
+  }
+  template <typename T>
+  void sparse(const char* name, T& value) {
+    with_default(name, value);
   }
   template <typename E>
   void choice(const char* name, E& value, Names names) {

@@ -160,6 +160,15 @@ void fields(Archive& archive, WorkerSample& sample) {
   archive.field("cpu_ns", sample.cpu_ns);
   archive.field("progress", sample.progress);
   archive.field("rss_bytes", sample.rss_bytes);
+  archive.sparse("thread_cpu_ns", sample.thread_cpu_ns);
+}
+
+template <typename Archive>
+void fields(Archive& archive, ThreadObservation& thread) {
+  archive.field("cpu_clock_ns", thread.cpu_clock_ns);
+  archive.field("cpus_seen", thread.cpus_seen);
+  archive.field("cpus_by_stretch", thread.cpus_by_stretch);
+  archive.field("cpus_allowed", thread.cpus_allowed);
 }
 
 template <typename Archive>
@@ -195,6 +204,7 @@ void fields(Archive& archive, WorkerObservation& worker) {
   archive.with_default("cpus_by_stretch", worker.cpus_by_stretch);
   archive.field("cpus_allowed", worker.cpus_allowed);
   archive.field("series", worker.series);
+  archive.sparse("threads", worker.threads);
 }
 
 template <typename Archive>

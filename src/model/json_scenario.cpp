@@ -120,6 +120,7 @@ void fields(Archive& archive, Node& node) {
     archive.field("parent", node.parent);
   }
   archive_limits(archive, node.limits);
+  archive.sparse("thread_root", node.is_thread_root);
 }
 
 template <typename Archive>
@@ -214,6 +215,7 @@ void fields(Archive& archive, Action& action) {
   }
   if (has_setting(action)) archive_setting(archive, action.knob, action.value);
   if (has_worker(action)) archive.field("worker", action.worker);
+  if (action.kind == Action::Kind::MigrateThread) archive.field("thread", action.thread);
   if (has_controller(action)) json_detail::archive_controller(archive, action.controller);
 }
 

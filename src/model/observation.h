@@ -71,7 +71,20 @@ struct WorkerSample {
   int64_t cpu_ns = 0;     ///< Of all its threads, by CLOCK_PROCESS_CPUTIME_ID or /proc/PID/stat + children.
   int64_t progress = 0;   ///< Loop iterations, pages touched, blocks moved or forks tried.
   int64_t rss_bytes = 0;  ///< /proc/PID/status: VmRSS.
+  /// Of each thread, if some thread of the worker is to move: what the scheduler had charged it with by then
+  /// (/proc/PID/task/TID/schedstat: sum_exec_runtime, as of its last update_curr). 0: not there yet.
+  std::vector<int64_t> thread_cpu_ns = {};
   bool operator==(const WorkerSample&) const = default;
+};
+
+/// One thread of a worker of which some thread is to move.
+struct ThreadObservation {
+  /// As in WorkerSample when NodeObservation::after was read; -1: it was never there, or cannot be read.
+  int64_t cpu_clock_ns = -1;
+  IdSet cpus_seen;
+  std::vector<IdSet> cpus_by_stretch;
+  std::string cpus_allowed;  ///< "" if it was dead by then.
+  bool operator==(const ThreadObservation&) const = default;
 };
 
 struct WorkerObservation {
@@ -118,6 +131,7 @@ struct WorkerObservation {
   std::vector<IdSet> cpus_by_stretch;
   std::string cpus_allowed;  ///< /proc/PID/status: Cpus_allowed_list while it ran.
   std::vector<WorkerSample> series;
+  std::vector<ThreadObservation> threads;  ///< By index; empty if no thread of it is to move.
   bool operator==(const WorkerObservation&) const = default;
 };
 
@@ -133,6 +147,8 @@ struct ActionObservation {
   std::vector<int64_t> progress;
   /// SetLimit: texts of the knob's files joined by ' ', after the write. DisableController, EnableController:
   /// text_below() of model/controllers.h. Attempts: change_of() of executor/attempts.h, "" for none.
+  /// MigrateThread: the nodes that then list the thread (cgroup.threads, v1: tasks), by their paths joined by
+  /// ' '.
   std::string read = {};
   bool operator==(const ActionObservation&) const = default;
 };

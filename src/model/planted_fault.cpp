@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 75> kTable{{
+constexpr std::array<PlantedFaultInfo, 79> kTable{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -415,6 +415,31 @@ constexpr std::array<PlantedFaultInfo, 75> kTable{{
      "controllers",
      "cpu.bandwidth",
      {2, 1, 1, 1, 0}},
+    // A hog of two threads, of which one goes from one node to the other.
+    {F::ThreadMoveMissed,
+     "thread-move-missed",
+     "the move of a thread is taken and does nothing",
+     "thread_migration",
+     "cpu.migration",
+     {2, 1, 1, 0, 0}},
+    {F::ThreadTakesProcess,
+     "thread-takes-process",
+     "with a thread its whole process moves",
+     "thread_migration",
+     "cpu.migration",
+     {2, 1, 1, 0, 0}},
+    {F::ThreadListedTwice,
+     "thread-listed-twice",
+     "a thread that has moved is still listed in the group that it left",
+     "thread_migration",
+     "cgroup.migration",
+     {2, 1, 1, 0, 0}},
+    {F::PidsChargeStaysOnThreadMove,
+     "pids-charge-stays-on-thread-move",
+     "a thread that moves stays charged to the group that it left",
+     "thread_migration",
+     "pids.conservation",
+     {2, 1, 1, 0, 0}},
     {F::PidsChargeLostOnControllerOff,
      "pids-charge-lost-on-controller-off",
      "the tasks of groups that lose the controller are charged to nobody",

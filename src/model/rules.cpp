@@ -9,6 +9,7 @@
 #include "model/attempts.h"
 #include "model/controllers.h"
 #include "model/rules_partition.h"
+#include "model/rules_threads.h"
 #include "model/rules_v2.h"
 
 namespace treeline {
@@ -328,8 +329,9 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
   }
   check_limits(scenario, machine, faults);
   check_one_weight(scenario, machine, faults);
-  const std::vector<Fault> partitions = unmet_partitions(scenario, machine);
-  faults.insert(faults.end(), partitions.begin(), partitions.end());
+  for (const auto& more : {unmet_partitions(scenario, machine), unmet_threads(scenario, machine)}) {
+    faults.insert(faults.end(), more.begin(), more.end());
+  }
   return faults;
 }
 

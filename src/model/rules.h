@@ -47,7 +47,8 @@ int expected_errno(const Tree& tree, NodeId node, Knob knob, const KnobValue& va
 std::set<NodeId> occupied_nodes(const Scenario& scenario);
 /// v2, "no internal process constraint" (kernel/cgroup/cgroup.c, cgroup_migrate_vet_dst): tasks of a node
 /// that has children sit in a limitless leaf child of it, the leaf proxy, which is no node of the tree. On v1
-/// they sit in the node itself.
+/// they sit in the node itself, and so do those of a threaded domain (cgroup_can_be_thread_root,
+/// cgroup_is_threaded).
 bool has_leaf_proxy(const Scenario& scenario, NodeId node, const MachineFacts& machine,
                     Controller controller);
 /// The subtree's groups in the controller's hierarchy, leaf proxies among them.

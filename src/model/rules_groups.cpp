@@ -9,7 +9,7 @@ std::set<NodeId> occupied_nodes(const Scenario& scenario) {
   std::set<NodeId> nodes;
   for (const Worker& worker : scenario.workers) nodes.insert(worker.node);
   for (const Action& action : scenario.actions) {
-    if (action.kind == Action::Kind::Migrate) nodes.insert(action.node);
+    if (moves_a_worker(action)) nodes.insert(action.node);
   }
   return nodes;
 }
@@ -19,7 +19,7 @@ bool has_leaf_proxy(const Scenario& scenario, NodeId node, const MachineFacts& m
   if (machine.knob_context(controller).version == CgroupVersion::V1 || scenario.tree.is_leaf(node)) {
     return false;
   }
-  return occupied_nodes(scenario).contains(node);
+  return scenario.tree.thread_root_of(node) == kNoParent && occupied_nodes(scenario).contains(node);
 }
 
 int groups_in(const Scenario& scenario, NodeId top, const MachineFacts& machine, Controller controller) {

@@ -49,6 +49,10 @@ bool moves_a_cpu(const Action& action) {
   return action.kind == Action::Kind::CpuOffline || action.kind == Action::Kind::CpuOnline;
 }
 
+bool moves_a_worker(const Action& action) {
+  return action.kind == Action::Kind::Migrate || action.kind == Action::Kind::MigrateThread;
+}
+
 bool switches_a_controller(const Action& action) {
   return action.kind == Action::Kind::DisableController || action.kind == Action::Kind::EnableController;
 }
@@ -62,7 +66,7 @@ bool has_setting(const Action& action) {
 }
 
 bool has_worker(const Action& action) {
-  return action.kind == Action::Kind::Migrate || action.kind == Action::Kind::TryMigrate;
+  return moves_a_worker(action) || action.kind == Action::Kind::TryMigrate;
 }
 
 bool has_controller(const Action& action) {
@@ -71,6 +75,10 @@ bool has_controller(const Action& action) {
 }
 
 std::string describe(const Action& action, const Tree& tree) {
+  if (action.kind == Action::Kind::MigrateThread) {
+    return fmt::format("migrate thread {} of worker {} to {}", action.thread, action.worker,
+                       tree.path(action.node));
+  }
   const std::string_view name = kActionNames[static_cast<size_t>(action.kind)];
   if (has_worker(action)) {
     return fmt::format("{} worker {} to {}", name, action.worker, tree.path(action.node));
@@ -244,6 +252,7 @@ Size size_of(const Scenario& scenario) {
     size.limits += static_cast<int>(node.limits.size());
     size.detail += static_cast<int64_t>(node.name.size()) + (is_plain_name(node.name, i) ? 0 : 1);
     for (const auto& [knob, value] : node.limits) size.detail += detail_of(value);
+    if (node.is_thread_root) size.detail += 2;
   }
   for (const Worker& worker : scenario.workers) {
     size.detail += std::visit([](const auto& work) { return detail_of(work); }, worker.workload);
@@ -254,6 +263,8 @@ Size size_of(const Scenario& scenario) {
     if (action.at_us != last_us) size.detail += digits(action.at_us);
     if (has_setting(action)) size.detail += detail_of(action.value);
     if (has_worker(action)) size.detail += digits(action.worker);
+    // A process that moves is simpler than a part of it that does.
+    if (action.kind == Action::Kind::MigrateThread) size.detail += 2 + action.thread;
     if (moves_a_cpu(action)) size.detail += digits(action.cpu);
     last_us = action.at_us;
   }

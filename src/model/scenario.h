@@ -30,10 +30,19 @@ struct Strategy {
 };
 std::string describe(const Strategy& strategy);
 
+/// One thread of a worker; thread 0 is the process's first, its leader.
+struct ThreadId {
+  int worker = 0;
+  int thread = 0;
+  bool operator==(const ThreadId&) const = default;
+};
+
 /// One process (with its threads and children) in one node.
 struct Worker {
   NodeId node = kRoot;
   Workload workload;
+  /// In a view by threads (model/threads.h), and nowhere else: the thread that this one stands for.
+  std::optional<ThreadId> stands_for = {};
   bool operator==(const Worker&) const = default;
 };
 
@@ -58,6 +67,7 @@ struct Action {
     TryCreate,         ///< v2: mkdir of one more group below `node`.
     TryControllerOff,  ///< v2: `controller` is taken from the children of `node` alone.
     TryControllerOn,   ///< v2: It is given to them.
+    MigrateThread,     ///< One thread of a worker, a CPU hog, goes to `node`; the leader and the others stay.
   };
   int64_t at_us = 0;
   Kind kind = Kind::Freeze;
@@ -65,8 +75,11 @@ struct Action {
   /// SetLimit: one of changeable_knobs() gets a value; "max" clears it. TryLimit: any knob.
   Knob knob = Knob::CpuMax;
   KnobValue value = Amount{};
-  /// Migrate, TryMigrate: index of the worker. The former finds it somewhere else.
+  /// Migrate, MigrateThread, TryMigrate: index of the worker. The first two find it, or the thread, somewhere
+  /// else.
   int worker = 0;
+  /// MigrateThread: which of the worker's threads, in the order in which it creates them, from 1 on.
+  int thread = 0;
   /// CpuOffline, CpuOnline: which. It is online, or offline, by then.
   int cpu = 0;
   /// DisableController, EnableController and attempts at either: which, see model/controllers.h.
@@ -75,10 +88,10 @@ struct Action {
 };
 
 /// By Action::Kind; also in JSON.
-inline constexpr std::array<std::string_view, 17> kActionNames{
-    "freeze",      "thaw",       "kill",       "set_limit",          "migrate",          "cpu_offline",
-    "cpu_online",  "create",     "remove",     "controller_off",     "controller_on",    "try_limit",
-    "try_migrate", "try_remove", "try_create", "try_controller_off", "try_controller_on"};
+inline constexpr std::array<std::string_view, 18> kActionNames{
+    "freeze",      "thaw",       "kill",       "set_limit",          "migrate",           "cpu_offline",
+    "cpu_online",  "create",     "remove",     "controller_off",     "controller_on",     "try_limit",
+    "try_migrate", "try_remove", "try_create", "try_controller_off", "try_controller_on", "migrate_thread"};
 
 /// Knobs that a SetLimit may change: those whose invariants are judged piecewise (oracle/segments.h).
 std::span<const Knob> changeable_knobs();
@@ -86,6 +99,8 @@ std::span<const Knob> changeable_knobs();
 std::optional<Controller> controller_of(const Action& action);
 /// A CPU goes or comes; the action has no node.
 bool moves_a_cpu(const Action& action);
+/// A worker, or one thread of it, goes to the action's node.
+bool moves_a_worker(const Action& action);
 /// A controller goes or comes below the action's node.
 bool switches_a_controller(const Action& action);
 /// It must be refused, and changes nothing (model/attempts.h).
@@ -95,7 +110,7 @@ bool has_setting(const Action& action);
 bool has_worker(const Action& action);
 bool has_controller(const Action& action);
 /// "freeze t/a", "set_limit t/a cpu.max=10/100 ms", "migrate worker 0 to t/a", "cpu_offline 1",
-/// "controller_off t/a cpu", "try_remove t/a"
+/// "controller_off t/a cpu", "try_remove t/a", "migrate thread 1 of worker 0 to t/a"
 std::string describe(const Action& action, const Tree& tree);
 
 /// One write that is tried after the tree stands and before any worker starts, to see whether the kernel
@@ -151,7 +166,8 @@ std::vector<Fault> validate(const Scenario& scenario);
 
 /// The scenario as it stands when its first `actions` actions are over, without actions: limits that were set
 /// and workers that were moved by those that `taken` says were done. A node that is not there by then has no
-/// limits, and its workers are idle; one that has lost a controller has lost its limits for good.
+/// limits, and its workers are idle; one that has lost a controller has lost its limits for good. Threads
+/// that have left their process are not told apart: see model/threads.h.
 Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
 /// CPUs that are offline by then.
 std::set<int> offline_after(const Scenario& scenario, size_t actions,

@@ -48,6 +48,15 @@ bool Tree::is_in_subtree(NodeId id, NodeId top) const {
   return id == top;
 }
 
+NodeId Tree::thread_root_of(NodeId id) const {
+  while (id != kNoParent && !(*this)[id].is_thread_root) id = (*this)[id].parent;
+  return id;
+}
+
+bool Tree::has_thread_root() const {
+  return std::any_of(nodes.begin(), nodes.end(), [](const Node& node) { return node.is_thread_root; });
+}
+
 std::string Tree::path(NodeId id) const {
   const Node& node = (*this)[id];
   return node.parent == kNoParent ? node.name : path(node.parent) + "/" + node.name;

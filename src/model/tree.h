@@ -18,6 +18,10 @@ struct Node {
   std::string name;
   NodeId parent = kNoParent;
   Limits limits;
+  /// v2: all groups below it are threaded (cgroup.type), so that it and they are one threaded domain, in
+  /// which single threads may move, and any group may hold tasks (kernel/cgroup/cgroup.c,
+  /// cgroup_enable_threaded).
+  bool is_thread_root = false;
   bool operator==(const Node&) const = default;
 };
 
@@ -50,6 +54,9 @@ struct Tree {
   bool are_on_one_path(NodeId one, NodeId other) const {
     return is_in_subtree(one, other) || is_in_subtree(other, one);
   }
+  /// The thread root of the threaded domain that the node is part of; kNoParent: it is part of none.
+  NodeId thread_root_of(NodeId id) const;
+  bool has_thread_root() const;
   /// Names joined by '/', from the root's own name: "t/a/b".
   std::string path(NodeId id) const;
 };

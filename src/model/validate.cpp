@@ -6,6 +6,7 @@
 #include "model/attempts.h"
 #include "model/controllers.h"
 #include "model/scenario.h"
+#include "model/threads.h"
 
 namespace treeline {
 
@@ -68,6 +69,9 @@ class Validator {
         refuse(path + "/name", "a sibling has the same name");
       }
       check_limits(path, nodes[i].limits);
+      if (i > 0 && nodes[i].is_thread_root && scenario_.tree.thread_root_of(nodes[i].parent) != kNoParent) {
+        refuse(path + "/thread_root", "a group above is one already");
+      }
     }
   }
 
@@ -138,6 +142,7 @@ class Validator {
       if (moves_a_cpu(action)) check_hotplug(path, i);
       if (switches_a_controller(action)) check_switch(path, i);
       if (!moves_a_cpu(action)) check_presence(path, i);
+      check_threaded(path, action);
     }
     if (!scenario_.actions.empty() && scenario_.window.until_settled) {
       refuse("/window/until_settled", "actions need a fixed window");
@@ -188,11 +193,35 @@ class Validator {
     if (action.worker < 0 || action.worker >= static_cast<int>(scenario_.workers.size())) {
       return refuse(path + "/worker", fmt::format("there is no worker {}", action.worker));
     }
+    const bool is_thread = action.kind == Action::Kind::MigrateThread;
+    const int threads = threads_of(scenario_.workers[static_cast<size_t>(action.worker)].workload);
+    if (is_thread && (action.thread < 1 || action.thread >= threads)) {
+      refuse(path + "/thread",
+             fmt::format("worker {} has no thread {} beside its first", action.worker, action.thread));
+    }
     if (!faults_.empty()) return;  // where the worker is by then depends on all before
     if (is_attempt(action)) return;
-    const Scenario by_then = scenario_after(scenario_, i, [](size_t) { return true; });
-    if (by_then.workers[static_cast<size_t>(action.worker)].node == action.node) {
-      refuse(path + "/node", fmt::format("worker {} is there already", action.worker));
+    const ThreadId mover{action.worker, is_thread ? action.thread : 0};
+    if (place_of(scenario_, mover, i, [](size_t) { return true; }) == action.node) {
+      refuse(path + "/node", fmt::format("{} {} is there already",
+                                         is_thread ? "the thread of worker" : "worker", action.worker));
+    }
+  }
+
+  /// Threads are moved within a tree that stands, and nothing forbidden is tried there: the model of attempts
+  /// knows of whole processes. A threaded group takes no cgroup.kill: killing takes whole processes
+  /// (kernel/cgroup/cgroup.c, cgroup_kill_write: EOPNOTSUPP).
+  void check_threaded(const std::string& path, const Action& action) {
+    if (!faults_.empty()) return;
+    const bool changes_tree = action.kind == Action::Kind::Create || action.kind == Action::Kind::Remove ||
+                              switches_a_controller(action) || is_attempt(action);
+    if (changes_tree && (scenario_.tree.has_thread_root() || moves_threads(scenario_))) {
+      refuse(path, "groups and controllers stay where threads move, or may, and nothing forbidden is tried");
+    }
+    const NodeId parent = scenario_.tree[action.node].parent;
+    if (action.kind == Action::Kind::Kill && parent != kNoParent &&
+        scenario_.tree.thread_root_of(parent) != kNoParent) {
+      refuse(path + "/node", "a threaded group takes no cgroup.kill");
     }
   }
 
@@ -226,15 +255,15 @@ class Validator {
       return refuse(path + "/node", fmt::format("node {} is not there by then", must_be_there));
     }
     const auto worker = static_cast<size_t>(action.worker);
-    if (has_worker(action) && absent.contains(place_of(worker, i))) {
+    if (has_worker(action) && absent.contains(first_of(worker, i))) {
       return refuse(path + "/worker", fmt::format("worker {} is not there by then", worker));
     }
     if (creates && !absent.contains(action.node)) refuse(path + "/node", "it is there already");
     if (creates && was_there_before(action.node, i)) refuse(path + "/node", "it was there before");
   }
 
-  NodeId place_of(size_t worker, size_t actions) const {
-    return scenario_after(scenario_, actions, [](size_t) { return true; }).workers[worker].node;
+  NodeId first_of(size_t worker, size_t actions) const {
+    return place_of(scenario_, {static_cast<int>(worker), 0}, actions, [](size_t) { return true; });
   }
 
   /// The node was created, or removed, by an action before the i-th.

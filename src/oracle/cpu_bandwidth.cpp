@@ -125,6 +125,11 @@ double clock_in(const WorkerObservation& worker, const Observation& observation,
   return static_cast<double>(std::max<int64_t>(last_ns - first_ns, 0));
 }
 
+/// A thread that was never there, or that the kernel tells nothing of.
+bool has_no_clock(const Scenario& scenario, const Observation& observation, size_t worker) {
+  return scenario.workers[worker].stands_for && observation.workers[worker].end == WorkerEnd::NotStarted;
+}
+
 }  // namespace
 
 std::vector<Finding> judge_cpu_bandwidth(const Scenario& scenario, const Observation& observation) {
@@ -137,6 +142,7 @@ std::vector<Finding> judge_cpu_bandwidth_witness(const Scenario& scenario, const
                    [&](const Segment& segment, NodeId node) -> std::optional<double> {
                      double sum = 0;
                      for (const size_t i : workers_in(segment.scenario, node)) {
+                       if (has_no_clock(segment.scenario, observation, i)) return std::nullopt;
                        sum += clock_in(observation.workers[i], observation, segment);
                      }
                      return sum;

@@ -38,6 +38,8 @@ namespace treeline {
 std::vector<Finding> judge_cpu_bandwidth(const Scenario& scenario, const Observation& observation);
 
 /// The same bound on the workers' own CPU clocks: a kernel that neither enforces nor accounts does not pass.
+/// The clock of a thread that moves apart is as of its last update_curr (ThreadObservation): it lacks at most
+/// what its CPU ran since its last tick, which the term of a stretch that begins while tasks run has already.
 std::vector<Finding> judge_cpu_bandwidth_witness(const Scenario& scenario, const Observation& observation);
 
 /// The bound above for one node, in ns; exposed for its laws to be tested.

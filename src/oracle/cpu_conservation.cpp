@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 
@@ -36,6 +39,15 @@ Account account_of(const Scenario& scenario, const Observation& observation,
   return account;
 }
 
+/// Somebody who was at the nodes once, whom `is_here` tells, is to leave them or has come: rusage does not
+/// tell what he used where.
+bool is_crossed(const Scenario& scenario, const std::function<bool(NodeId)>& is_here) {
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& action) {
+    if (!moves_a_worker(action)) return false;
+    return is_here(action.node) != is_here(scenario.workers[static_cast<size_t>(action.worker)].node);
+  });
+}
+
 }  // namespace
 
 std::vector<Finding> judge_cpu_conservation(const Scenario& scenario, const Observation& observation) {
@@ -44,6 +56,7 @@ std::vector<Finding> judge_cpu_conservation(const Scenario& scenario, const Obse
     const std::vector<NodeId> children = scenario.tree.children(node);
     const auto used = used_ns(observation, node);
     if (children.empty() || !used || workers_in(scenario, node).empty()) continue;
+    if (is_crossed(scenario, [&](NodeId place) { return place == node; })) continue;
     const Account own = account_of(scenario, observation, workers_at(scenario, node));
     double below = 0;
     double most = 0;
@@ -76,6 +89,8 @@ std::vector<Finding> judge_cpu_rusage(const Scenario& scenario, const Observatio
     const std::vector<size_t> workers = workers_in(scenario, node);
     const auto used = used_ns(observation, node);
     if (workers.empty() || !used) continue;
+    if (is_crossed(scenario, [&](NodeId place) { return scenario.tree.is_in_subtree(place, node); }))
+      continue;
     const Account account = account_of(scenario, observation, workers);
     std::string why;
     if (account.used_ns < 2 * account.tolerance_ns) why = "its workers used too little to tell";

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "model/rules.h"
+#include "model/threads.h"
 #include "oracle/finding.h"
 #include "oracle/segments.h"
 
@@ -78,8 +79,8 @@ std::vector<Finding> judge_cpuset_confinement(const Scenario& scenario, const Ob
     const bool told_inside = seen.cpus_allowed.empty() || seen.cpus_allowed == format_id_set(allowed_at_end);
     findings.push_back(is_true(
         {"cpuset.confinement", Controller::Cpuset, node, ""}, outside == stretches.end() && told_inside,
-        fmt::format("worker {} in {} may run on CPUs {}{}; it ran on {}, and in the end the kernel allows {}",
-                    i, at_end.tree.path(node), format_id_set(shown.allowed),
+        fmt::format("{} in {} may run on CPUs {}{}; it ran on {}, and in the end the kernel allows {}",
+                    worker_name(at_end, i), at_end.tree.path(node), format_id_set(shown.allowed),
                     stretches.size() == 1 ? ""
                                           : fmt::format(" after {} of {} actions", &shown - stretches.data(),
                                                         stretches.size() - 1),

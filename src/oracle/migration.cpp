@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "model/rules.h"
+#include "model/threads.h"
 #include "oracle/cpu_potential.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
@@ -69,7 +70,7 @@ Growth growth_of(const std::vector<size_t>& workers, const Observation& observat
   return growth;
 }
 
-int64_t threads_of(const Scenario& scenario, const std::vector<size_t>& workers) {
+int64_t runnable_of(const Scenario& scenario, const std::vector<size_t>& workers) {
   int64_t threads = 0;
   for (const size_t i : workers)
     threads += std::max<int64_t>(competing_tasks(scenario.workers[i].workload), 1);
@@ -79,7 +80,7 @@ int64_t threads_of(const Scenario& scenario, const std::vector<size_t>& workers)
 double tolerance_ns(const Observation& observation, const Scenario& scenario,
                     const std::vector<size_t>& workers, double late_ns) {
   const auto running = static_cast<double>(std::min<int64_t>(
-      threads_of(scenario, workers), static_cast<int64_t>(observation.machine.cpus.size())));
+      runnable_of(scenario, workers), static_cast<int64_t>(observation.machine.cpus.size())));
   const double tick_ns =
       std::max(static_cast<double>(observation.machine.tick_ns()), max_gap_ns(observation));
   return running * (tick_ns + late_ns) + 2 * usage_rounding_ns(observation);
@@ -201,19 +202,37 @@ std::vector<Finding> judge_memory_migration(const Scenario& scenario, const Obse
   return findings;
 }
 
+namespace {
+
+/// A thread that its leader may not have come to create.
+bool is_yet_to_begin(const Worker& worker, const WorkerObservation& seen, int64_t at_ns) {
+  const bool is_thread = worker.stands_for && worker.stands_for->thread > 0;
+  return is_thread && std::none_of(seen.series.begin(), seen.series.end(), [&](const WorkerSample& sample) {
+           return sample.at_ns <= at_ns && sample.cpu_ns > 0;
+         });
+}
+
+}  // namespace
+
 std::vector<Finding> judge_cgroup_migration(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const Action& action = scenario.actions[i];
     const ActionObservation& seen = observation.actions[i];
     if (action.kind != Action::Kind::Migrate || seen.started_ns == ActionObservation::kNotTried) continue;
-    const WorkerObservation& worker = observation.workers[static_cast<size_t>(action.worker)];
-    const bool had_ended = worker.ended_ns <= seen.completed_ns;
-    const bool is_due = seen.write_errno == 0 || (seen.write_errno == ESRCH && had_ended);
-    findings.push_back(
-        is_true({"cgroup.migration", Controller::Core, action.node, ""}, is_due,
-                fmt::format("{} at {:.1f} ms: {}", describe(action, scenario.tree),
-                            static_cast<double>(seen.started_ns) / 1e6, errno_name(seen.write_errno))));
+    const auto mover = static_cast<size_t>(action.worker);
+    const WorkerObservation& worker = observation.workers[mover];
+    const bool had_ended = worker.ended_ns <= seen.completed_ns || worker.end == WorkerEnd::NotStarted;
+    const bool may_be_gone = had_ended || is_yet_to_begin(scenario.workers[mover], worker, seen.started_ns);
+    const bool is_due = seen.write_errno == 0 || (seen.write_errno == ESRCH && may_be_gone);
+    // Of a thread it was read which groups list it, unless it ended meanwhile.
+    const bool was_read = !seen.read.empty() && seen.write_errno == 0;
+    const std::string path = scenario.tree.path(action.node);
+    std::string what = fmt::format("{} goes to {} at {:.1f} ms: {}", worker_name(scenario, mover), path,
+                                   static_cast<double>(seen.started_ns) / 1e6, errno_name(seen.write_errno));
+    if (was_read) what += fmt::format("; then it is listed in {}", seen.read);
+    findings.push_back(is_true({"cgroup.migration", Controller::Core, action.node, ""},
+                               is_due && (!was_read || seen.read == path), what));
   }
   return findings;
 }

@@ -16,6 +16,9 @@ namespace treeline {
 ///    counted later, and what it lacks at the end is not: the difference of the two, for each thread that can
 ///    run at once, is at most one of them. What goes to either side while the task moves (its css_set changes
 ///    before its run queue does: cgroup_migrate_execute) is before the stretch.
+///  - Of threads that move apart the clock is what the scheduler had charged them with (schedstat), by the
+///  same
+///    update_curr as the group: that lacks no more.
 ///  - The workers' clocks are read after the groups' counters: between, each CPU runs on; again it is the
 ///    difference of the two ends that counts.
 /// Conclusive if the clocks of those that were in the subtree before the stretch would give another sum.
@@ -31,7 +34,10 @@ std::vector<Finding> judge_memory_migration(const Scenario& scenario, const Obse
 
 /// A migration is taken while the worker lives: no can_attach of the controllers refuses a task of the fair
 /// class that goes to a group with CPUs (kernel/cgroup/pids.c, pids_can_attach only charges;
-/// cpuset_can_attach; cpu_cgroup_can_attach).
+/// cpuset_can_attach; cpu_cgroup_can_attach). A thread within its threaded domain, or on v1, is no different
+/// (kernel/cgroup/cgroup.c, cgroup_attach_permissions, cgroup_migrate_vet_dst); ESRCH if it was not
+/// created yet. In each hierarchy it is in one css_set, so that then one group lists it, and no other
+/// (css_set_move_task).
 std::vector<Finding> judge_cgroup_migration(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

@@ -29,6 +29,7 @@
 #include "oracle/migration.h"
 #include "oracle/pids.h"
 #include "oracle/stall_pressure.h"
+#include "oracle/thread_view.h"
 
 namespace treeline {
 
@@ -39,26 +40,29 @@ constexpr uint8_t kWorkers = Invariant::kWorkers;
 constexpr uint8_t kCpus = Invariant::kCpus;
 constexpr uint8_t kGroups = Invariant::kGroups;
 constexpr uint8_t kControllers = Invariant::kControllers;
-constexpr uint8_t kAll = kWorkers | kCpus | kGroups | kControllers;
+constexpr uint8_t kThreads = Invariant::kThreads;
+constexpr uint8_t kAll = kWorkers | kCpus | kGroups | kControllers | kThreads;
 
 constexpr std::array<Invariant, 41> kInvariants{{
     // Before those that a task in a wrong group breaks, too: a failure goes by the first name.
     {"cpu.migration", C::Cpu, "CPU time is charged to the group that the task is in", judge_cpu_migration,
-     kWorkers},
+     kWorkers | kThreads},
     {"cpu.bandwidth", C::Cpu, "A subtree uses no more CPU time than its quota", judge_cpu_bandwidth, kAll},
     {"cpu.bandwidth_witness", C::Cpu, "The same by the workers' own clocks", judge_cpu_bandwidth_witness,
      kAll},
     {"cpu.entitlement", C::Cpu, "A subtree that always wants its quota gets it", judge_cpu_entitlement},
     {"cpu.no_throttle", C::Cpu, "A subtree below its quota is never throttled", judge_cpu_no_throttle},
-    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness, kWorkers},
+    {"cpu.fairness", C::Cpu, "Siblings on one CPU share it by weight", judge_cpu_fairness,
+     kWorkers | kThreads},
     {"cpu.stall", C::Cpu, "No runnable task waits longer than weights and quotas allow", judge_cpu_stall},
     {"cpu.work_conservation", C::Cpu, "No CPU idles while a task waits for it", judge_cpu_work_conservation},
     {"cpu.conservation", C::Cpu, "A group's CPU time is its tasks' and its children's",
-     judge_cpu_conservation, kCpus | kControllers},
-    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage, kCpus | kControllers},
+     judge_cpu_conservation, kWorkers | kCpus | kControllers | kThreads},
+    {"cpu.rusage", C::Cpu, "A group's CPU time agrees with rusage", judge_cpu_rusage,
+     kWorkers | kCpus | kControllers | kThreads},
     {"cpu.pressure", C::Cpu, "A group's CPU pressure is the time that its tasks waited", judge_cpu_pressure},
     {"cpuset.confinement", C::Cpuset, "No task runs outside its cpuset", judge_cpuset_confinement,
-     kWorkers | kCpus},
+     kWorkers | kCpus | kThreads},
     {"memory.max", C::Memory, "A subtree's memory never exceeds its limit", judge_memory_max, kCpus},
     {"memory.oom", C::Memory, "An OOM kill happens iff the demand exceeds the limit", judge_memory_oom,
      kCpus},
@@ -80,7 +84,7 @@ constexpr std::array<Invariant, 41> kInvariants{{
     {"pids.max", C::Pids, "A subtree never has more tasks than its limit", judge_pids_max, kAll},
     {"pids.fork", C::Pids, "A fork is refused iff a group above is full", judge_pids_fork, kCpus},
     {"pids.conservation", C::Pids, "A group's tasks are its own and its children's", judge_pids_conservation,
-     kWorkers | kCpus | kControllers},
+     kWorkers | kCpus | kControllers | kThreads},
     {"io.max", C::Io, "A subtree moves no more than its rate", judge_io_max},
     {"io.pressure", C::Io, "A group's I/O pressure is the time that its tasks waited for I/O",
      judge_io_pressure},
@@ -107,7 +111,21 @@ constexpr std::array<Invariant, 41> kInvariants{{
 uint8_t moves_of(const Scenario& scenario) {
   return static_cast<uint8_t>((migrates(scenario) ? kWorkers : 0) | (moves_cpus(scenario) ? kCpus : 0) |
                               (moves_groups(scenario) ? kGroups : 0) |
-                              (switches_controllers(scenario) ? kControllers : 0));
+                              (switches_controllers(scenario) ? kControllers : 0) |
+                              (moves_threads(scenario) ? kWorkers | kThreads : 0));
+}
+
+std::vector<Finding> judge_by_all(const Scenario& scenario, const Observation& observation, uint8_t moving) {
+  std::vector<Finding> all;
+  const std::optional<Run> plain = without_attempts(scenario, observation);
+  for (const Invariant& invariant : kInvariants) {
+    if ((moving & ~invariant.follows) != 0) continue;
+    std::vector<Finding> findings = plain && !invariant.sees_attempts
+                                        ? invariant.judge(plain->scenario, plain->observation)
+                                        : invariant.judge(scenario, observation);
+    all.insert(all.end(), findings.begin(), findings.end());
+  }
+  return all;
 }
 
 bool fits(const Scenario& scenario, const Observation& observation) {
@@ -126,17 +144,10 @@ Result<Verdict> judge(const Scenario& scenario, const Observation& observation) 
   if (!fits(scenario, observation)) {
     return fail(ErrorKind::Infrastructure, "judge", "the observation", 0, "it is of another scenario");
   }
-  Verdict verdict;
   const uint8_t moving = moves_of(scenario);
-  const std::optional<Run> plain = without_attempts(scenario, observation);
-  for (const Invariant& invariant : kInvariants) {
-    if ((moving & ~invariant.follows) != 0) continue;
-    std::vector<Finding> findings = plain && !invariant.sees_attempts
-                                        ? invariant.judge(plain->scenario, plain->observation)
-                                        : invariant.judge(scenario, observation);
-    verdict.findings.insert(verdict.findings.end(), findings.begin(), findings.end());
-  }
-  return verdict;
+  if (!moves_threads(scenario)) return Verdict{judge_by_all(scenario, observation, moving)};
+  const ThreadRun run = seen_by_threads(scenario, observation);
+  return Verdict{judge_by_all(run.scenario, run.observation, moving)};
 }
 
 }  // namespace treeline

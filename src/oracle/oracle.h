@@ -19,9 +19,17 @@ struct Invariant {
   std::string_view summary;
   std::vector<Finding> (*judge)(const Scenario&, const Observation&);
   /// What may move while work runs.
-  enum Moves : uint8_t { kNothing = 0, kWorkers = 1, kCpus = 2, kGroups = 4, kControllers = 8 };
+  enum Moves : uint8_t {
+    kNothing = 0,
+    kWorkers = 1,
+    kCpus = 2,
+    kGroups = 4,
+    kControllers = 8,
+    kThreads = 16
+  };
   /// Those of them of which it knows at each instant where they are. It says nothing of a run in which
-  /// anything else moves.
+  /// anything else moves. Of threads that leave their process it is given the view by threads, where they are
+  /// workers that move (oracle/thread_view.h).
   uint8_t follows = kNothing;
   /// It judges attempts (model/attempts.h); all others are given the run as if there had been none.
   bool sees_attempts = false;

@@ -13,8 +13,13 @@ namespace treeline {
 
 namespace {
 
+/// Processes: what they are, and not what they fork or what threads they create.
 int64_t attached_in(const Scenario& scenario, NodeId node) {
-  return static_cast<int64_t>(workers_in(scenario, node).size());
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  return std::count_if(workers.begin(), workers.end(), [&](size_t i) {
+    const std::optional<ThreadId>& id = scenario.workers[i].stands_for;
+    return !id || id->thread == 0;
+  });
 }
 
 /// What a node's limit lets its subtree have: nullopt if it has none.
@@ -93,7 +98,7 @@ void judge_max_in(const Observation& observation, const Segment& segment, std::v
     const auto limit = amount(scenario.tree[node].limits, Knob::PidsMax);
     const auto most = most_in(segment, seen, Counter::PidsCurrent);
     const int64_t attached = attached_in(scenario, node);
-    if (!limit || !most || attached == 0) continue;
+    if (!limit || !most || workers_in(scenario, node).empty()) continue;
     const int64_t there =
         segment.is_first ? attached : get(first_reading(segment, seen), Counter::PidsCurrent).value_or(0);
     const int64_t allowed = std::max(*limit, there);

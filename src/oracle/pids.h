@@ -25,7 +25,7 @@ std::vector<Finding> judge_pids_fork(const Scenario& scenario, const Observation
 
 /// pids.current is the number of the group's own tasks and its children's, exactly, when all hold still. A
 /// task that migrates takes its charge along (pids_can_attach), and leaves its children's where it forked
-/// them.
+/// them. A thread is a task; where threads move apart they live until all is read.
 std::vector<Finding> judge_pids_conservation(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

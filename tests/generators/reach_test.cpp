@@ -234,12 +234,12 @@ void expect_every_corner(const Constraints& constraints, std::set<Knob> never, s
 
 // Freezing is an action: a worker of a frozen node would never start.
 TEST(Reach, EveryCornerWithin3300Draws) {
-  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 10);
+  expect_every_corner(FakeMachine().constraints(), {Knob::Freeze}, 11);
 }
 
 TEST(Reach, EveryCornerOfV2Within4500Draws) {
   const FakeMachine machine = FakeMachine().v2().cpus(4).swap(1 << 30);
-  expect_every_corner(machine.constraints(), {Knob::Freeze}, 17);
+  expect_every_corner(machine.constraints(), {Knob::Freeze}, 18);
 }
 
 /// A change of the knob above a worker, for which `fits` holds of the limit before and after.

@@ -256,6 +256,15 @@ Scenario least_scenario(F fault) {
     }
     case F::MigrationMissed:
       return with_migration(chain_with_worker(2, hog));
+    case F::ThreadMoveMissed:
+    case F::ThreadTakesProcess:
+    case F::ThreadListedTwice:
+    case F::PidsChargeStaysOnThreadMove: {
+      Scenario scenario = with_migration(chain_with_worker(2, CpuHog{2}));
+      scenario.actions[0].kind = Action::Kind::MigrateThread;
+      scenario.actions[0].thread = 1;
+      return scenario;
+    }
     case F::CpuMaxLostOnMigration:
       return with(with_migration(chain_with_worker(2, hog)), 0, Knob::CpuMax, half);
     case F::MemoryChargeMoves:
@@ -352,6 +361,7 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "cpu_hotplug",
                                               "memory_migration",
                                               "pids_migration",
+                                              "thread_migration",
                                               "memory_protection",
                                               "cpu_contention"};
   const std::set<std::string_view> invariants{"cpu.bandwidth",

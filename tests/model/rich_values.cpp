@@ -78,7 +78,8 @@ WorkerObservation rich_worker() {
   worker.cpus_seen = IdSet{{0, 1, 7}};
   worker.cpus_by_stretch = {IdSet{{0, 1}}, IdSet{}, IdSet{{7}}};
   worker.cpus_allowed = "0-1,7";
-  worker.series = {{10, 20, 30, 40}, {-11, 21, 31, 41}};
+  worker.series = {{10, 20, 30, 40}, {-11, 21, 31, 41, {22, 23}}};
+  worker.threads = {{1'042, IdSet{{0}}, {IdSet{{0}}, IdSet{}}, "0"}, {}};
   return worker;
 }
 
