@@ -11,6 +11,7 @@
 #include "generators/shrink.h"
 #include "model/controllers.h"
 #include "model/hash.h"
+#include "model/threads.h"
 
 namespace treeline {
 
