@@ -6,6 +6,7 @@
 #include "generators/gens.h"
 #include "generators/probes_gen.h"
 #include "model/attempts.h"
+#include "model/rules.h"
 
 namespace treeline {
 
@@ -83,7 +84,10 @@ void add_attempt(Scenario& scenario, const std::vector<Kind>& kinds, const Machi
     const Scenario tried = with_action(scenario, at, attempt);
     return !validate(tried).empty() || unmet_attempt(tried, at, machine).has_value();
   });
-  if (!candidates.empty()) scenario = with_action(std::move(scenario), at, *one_of(candidates));
+  if (candidates.empty()) return;
+  // It may stand in the way of other actions (a cpuset of v1 where CPUs go).
+  Scenario tried = with_action(scenario, at, *one_of(candidates));
+  if (unmet(tried, machine).empty()) scenario = std::move(tried);
 }
 
 }  // namespace
