@@ -36,7 +36,7 @@ void draw_workers(Scenario& scenario, const std::vector<NodeId>& places, const C
     const bool is_storm = *chance(40) && share > 2;
     const bool is_busy = *chance(50);
     const Workload storm =
-        ForkStorm{*uniform(1, std::clamp(share - 1, 1, kMostForks)), 1'000 * *uniform(5, 20)};
+        ForkStorm{*uniform(1, std::clamp(share - 1, 1, kMostForks)), int64_t{1'000} * *uniform(5, 20)};
     scenario.workers.push_back(
         {places[i], is_storm ? storm : (is_busy ? Workload(endless_hog(*uniform(1, 2))) : Workload(Idle{}))});
   }

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "model/rules_threads.h"
 #include "tests/executor/executor_process.h"
 
 namespace treeline::testing {
@@ -182,6 +183,28 @@ TEST_F(Changes, AreWrittenReadBackAndSampledOnEitherSide) {
   EXPECT_TRUE(has(seen->actions[1].completed_ns, seen->final_at_ns));
   EXPECT_GT(seen->workers[0].forks_refused, 0) << "the count is above the new limit";
   EXPECT_GT(seen->workers[0].forks_ok, 4) << "some were there before, and more after";
+}
+
+using Threads = ExecutorTest;
+
+TEST_F(Threads, LeaveTheirProcessOneByOneAndAreCountedWhereTheyAre) {
+  Scenario scenario = scenario_of({{3, CpuHog{3}}}, 300'000);
+  scenario.tree[kRoot].is_thread_root = needs_thread_root(machine_);
+  scenario.actions = {{150'000, Action::Kind::MigrateThread, 2}};
+  scenario.actions[0].thread = 2;
+  const auto seen = run(scenario);
+  ASSERT_RAN(seen);
+  EXPECT_EQ(seen->actions[0].write_errno, 0);
+  EXPECT_EQ(seen->actions[0].read, scenario.tree.path(2));
+  EXPECT_EQ(value(seen->nodes[3].after, Counter::PidsCurrent), 2);
+  EXPECT_EQ(value(seen->nodes[2].after, Counter::PidsCurrent), 1);
+  ASSERT_EQ(seen->workers[0].threads.size(), 3U);
+  for (const ThreadObservation& thread : seen->workers[0].threads) {
+    EXPECT_GT(thread.cpu_clock_ns, 0);
+    EXPECT_FALSE(thread.cpus_allowed.empty());
+    EXPECT_EQ(thread.cpus_by_stretch.size(), 2U);
+  }
+  EXPECT_EQ(seen->workers[0].end, WorkerEnd::Stopped);
 }
 
 }  // namespace
