@@ -78,7 +78,7 @@ enum class PlantedFault : uint8_t {
   ControllerLimitComesBack,    ///< A controller that is switched on comes back with the limits of the start.
   CpuMaxLostOnControllerOff,   ///< cpu.max of a group is lost when its children lose the controller.
   PidsChargeLostOnControllerOff,  ///< Tasks of groups that lose the controller are charged to nobody.
-  AttemptTaken,                   ///< What must be refused while work runs is taken.
+  AttemptTaken,                   ///< A limit that must be refused while work runs is taken.
   RefusalErrnoWrong,     ///< The removal of a group that has children or tasks is refused with ENOTEMPTY.
   RefusedLimitShows,     ///< A limit that was refused while work runs reads as if it were set.
   CpuMaxLostOnRefusal,   ///< cpu.max is not enforced any more once a value for it was refused.
