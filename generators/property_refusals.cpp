@@ -51,6 +51,16 @@ void draw_limits(Scenario& scenario, NodeId target, const Constraints& constrain
   }
 }
 
+/// A quota below 1 ms for who has one, early, so that it shows if the one that stands does not bind on.
+void draw_refused_quota(Scenario& scenario, int64_t at_us) {
+  for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    const auto own = get<CpuBandwidth>(scenario.tree[node].limits, Knob::CpuMax);
+    if (!own || !own->quota_us || !*chance(60)) continue;
+    const CpuBandwidth refused{*uniform<int64_t>(1, 999), own->period_us};
+    scenario.actions.push_back({at_us, Action::Kind::TryLimit, node, Knob::CpuMax, refused});
+  }
+}
+
 /// A controller that has gone cannot be given on.
 void draw_switch(Scenario& scenario, int64_t at_us, const MachineFacts& machine) {
   std::vector<NodeId> inner;
@@ -76,6 +86,7 @@ Scenario draw(const Constraints& constraints) {
                     Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants, Knob::CpusetPartition});
   scenario.tree = *with_company(scenario.tree, menu, constraints);
   int64_t at_us = 1'000 * *uniform<int64_t>(5, 30);
+  draw_refused_quota(scenario, at_us);
   if (*chance(30)) draw_switch(scenario, at_us, machine);
   at_us += stretch_us(by_now(scenario), ground.target, 1'000 * *uniform<int64_t>(20, 60), machine);
   scenario.window = fixed_window(static_cast<double>(at_us), constraints);

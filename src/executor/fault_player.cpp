@@ -186,7 +186,7 @@ int FaultPlayer::migration_errno() const { return is(PlantedFault::MigrationRefu
 
 int FaultPlayer::attempt_errno(const Action& attempt, int answered) const {
   using Kind = Action::Kind;
-  const bool is_taken = is(PlantedFault::AttemptTaken) ||
+  const bool is_taken = (is(PlantedFault::AttemptTaken) && attempt.kind == Kind::TryLimit) ||
                         (is(PlantedFault::InternalProcessLetIn) && attempt.kind == Kind::TryMigrate) ||
                         (is(PlantedFault::ControllerPulledAway) && attempt.kind == Kind::TryControllerOff);
   if (is_taken) return 0;

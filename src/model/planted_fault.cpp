@@ -449,7 +449,7 @@ constexpr std::array<PlantedFaultInfo, 79> kTable{{
     // A value out of range needs no work and no limit.
     {F::AttemptTaken,
      "attempt-taken",
-     "what must be refused while work runs is taken",
+     "a limit that must be refused while work runs is taken",
      "refusals",
      "cgroup.refusal",
      {1, 1, 0, 0, 0}},

@@ -83,7 +83,7 @@ enum class PlantedFault : uint8_t {
   ThreadListedTwice,            ///< A thread that has moved is still listed in the group that it left.
   PidsChargeStaysOnThreadMove,  ///< A thread that moves stays charged to the group that it left.
   PidsChargeLostOnControllerOff,  ///< Tasks of groups that lose the controller are charged to nobody.
-  AttemptTaken,                   ///< What must be refused while work runs is taken.
+  AttemptTaken,                   ///< A limit that must be refused while work runs is taken.
   RefusalErrnoWrong,     ///< The removal of a group that has children or tasks is refused with ENOTEMPTY.
   RefusedLimitShows,     ///< A limit that was refused while work runs reads as if it were set.
   CpuMaxLostOnRefusal,   ///< cpu.max is not enforced any more once a value for it was refused.

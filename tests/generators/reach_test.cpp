@@ -161,9 +161,9 @@ TEST(Reach, FreezeTwoLevelsAboveAHogWithin50Draws) {
   });
 }
 
-/// A hog that goes into what is frozen, out of it, and from one place in it to another.
-TEST(Reach, MovesAcrossAndWithinWhatIsFrozenWithin60Draws) {
-  for (const auto& [from_frozen, to_frozen] : {std::pair{false, true}, {true, false}, {true, true}}) {
+/// A hog that goes into what is frozen, and out of it.
+TEST(Reach, MovesAcrossTheEdgeOfWhatIsFrozenWithin60Draws) {
+  for (const auto& [from_frozen, to_frozen] : {std::pair{false, true}, std::pair{true, false}}) {
     expect_reach("freezer", 60, [from = from_frozen, to = to_frozen](const Scenario& scenario) {
       for (size_t i = 0; i < scenario.actions.size(); ++i) {
         const Action& action = scenario.actions[i];
@@ -450,7 +450,7 @@ TEST(Reach, AttemptsOfEveryKindWithin60Draws) {
       EXPECT_GT(draws, 0) << static_cast<int>(kind) << ", errno " << error << ", seed " << seed;
     }
   };
-  for (const int error : {EINVAL, EACCES, EBUSY, ENOSPC}) reaches(FakeMachine(), Kind::TryLimit, error);
+  for (const int error : {EINVAL, EBUSY, ENOSPC}) reaches(FakeMachine(), Kind::TryLimit, error);
   reaches(FakeMachine(), Kind::TryRemove, EBUSY);
   for (const int error : {EINVAL, ERANGE}) reaches(FakeMachine().v2(), Kind::TryLimit, error);
   for (const Kind kind : {Kind::TryMigrate, Kind::TryRemove, Kind::TryControllerOff, Kind::TryControllerOn}) {
