@@ -36,8 +36,10 @@ TEST(Transform, GivesValidScenariosThatTheMachineCanRun) {
 TEST(Transform, KeepsLimitsWorkersActionsAndProbesWithTheirNodes) {
   for (const Scenario& scenario : some_of_each()) {
     for (const Transform transform : kTransforms) {
-      const auto [other, now] = transform(scenario);
-      const auto is_now = [&now = now](NodeId was) { return now[static_cast<size_t>(was)]; };
+      const Transformed made = transform(scenario);
+      const auto& [other, now, tightened] = made;
+      ASSERT_FALSE(tightened);
+      const auto is_now = [&made](NodeId was) { return made.now[static_cast<size_t>(was)]; };
       ASSERT_EQ(now.size(), scenario.tree.nodes.size());
       for (NodeId id = 0; id < scenario.tree.size(); ++id) {
         EXPECT_EQ(other.tree[is_now(id)].limits, scenario.tree[id].limits);

@@ -240,7 +240,9 @@ TEST(LimitChange, ALimitThatIsClearedBindsOnlyBefore) {
   EXPECT_EQ(finding.status, Status::Held) << explain(finding);
   EXPECT_EQ(world.judge_all("cpu.bandwidth").size(), 1u);
   EXPECT_EQ(world.judge_all("cpu.no_throttle").size(), 0u);
-  EXPECT_EQ(world.judge_all("cpu.entitlement").size(), 0u);
+  EXPECT_EQ(world.judge_all("cpu.entitlement").size(), 1u);
+  EXPECT_EQ(world.status("cpu.entitlement", kRoot), Status::Held)
+      << explain(world.judge("cpu.entitlement", kRoot));
 }
 
 }  // namespace
