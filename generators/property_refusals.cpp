@@ -61,6 +61,15 @@ void draw_refused_quota(Scenario& scenario, int64_t at_us) {
   }
 }
 
+/// v1 lets no cpuset with tasks be emptied; on v2 it then has its parent's CPUs, which is no refusal.
+void draw_emptied_cpuset(Scenario& scenario, int64_t at_us, const MachineFacts& machine) {
+  if (!machine.has(Knob::CpusetCpus) || !*chance(25)) return;
+  Scenario tried = scenario;
+  tried.actions.push_back(
+      {at_us, Action::Kind::TryLimit, (*one_of(scenario.workers)).node, Knob::CpusetCpus, IdSet{}});
+  if (unmet(tried, machine).empty()) scenario = std::move(tried);
+}
+
 /// A controller that has gone cannot be given on.
 void draw_switch(Scenario& scenario, int64_t at_us, const MachineFacts& machine) {
   std::vector<NodeId> inner;
@@ -87,6 +96,7 @@ Scenario draw(const Constraints& constraints) {
   scenario.tree = *with_company(scenario.tree, menu, constraints);
   int64_t at_us = 1'000 * *uniform<int64_t>(5, 30);
   draw_refused_quota(scenario, at_us);
+  draw_emptied_cpuset(scenario, at_us, machine);
   if (*chance(30)) draw_switch(scenario, at_us, machine);
   at_us += stretch_us(by_now(scenario), ground.target, 1'000 * *uniform<int64_t>(20, 60), machine);
   scenario.window = fixed_window(static_cast<double>(at_us), constraints);

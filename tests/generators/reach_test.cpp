@@ -433,12 +433,12 @@ TEST(Reach, ControllersThatComeBackAndLimitsThatAreSetAfterwardsWithin20Draws) {
 }
 
 /// Of each kind, and of limits every errno that the rules know there.
-TEST(Reach, AttemptsOfEveryKindWithin120Draws) {
+TEST(Reach, AttemptsOfEveryKindWithin60Draws) {
   using Kind = Action::Kind;
   const auto reaches = [](const FakeMachine& machine, Kind kind, int error) {
     const Constraints constraints = machine.constraints();
     for (uint64_t seed = 1; seed <= 3; ++seed) {
-      const int draws = draws_until("refusals", constraints, seed, 120, [&](const Scenario& scenario) {
+      const int draws = draws_until("refusals", constraints, seed, 60, [&](const Scenario& scenario) {
         for (size_t i = 0; i < scenario.actions.size(); ++i) {
           const auto all = [](size_t) { return true; };
           const bool fits =
