@@ -33,6 +33,9 @@ void draw_changes(Scenario& scenario, NodeId target, const Constraints& constrai
     add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::CpuMax, value}, machine);
     at_us += stretch_us(by_now(scenario), target, 1'000 * *uniform<int64_t>(20, 80), machine);
   }
+  // That what it allows is given shows later: a timer that runs may go on for 100 ms
+  // (oracle/cpu_entitlement.h).
+  if (*chance(40)) at_us += 1'000 * *uniform<int64_t>(150, 300);
   scenario.window = fixed_window(static_cast<double>(at_us), constraints);
 }
 

@@ -386,7 +386,7 @@ constexpr std::array<PlantedFaultInfo, 79> kTable{{
      {1, 1, 1, 2, 0}},
     {F::CpuMaxRaiseMissed,
      "cpu-max-raise-missed",
-     "a cpu.max that is raised while work runs stays as it began",
+     "a cpu.max that is raised, as its first change while work runs, stays",
      "cpu_bandwidth_change",
      "cpu.entitlement",
      {1, 1, 1, 1, 0}},

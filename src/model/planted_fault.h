@@ -73,7 +73,7 @@ enum class PlantedFault : uint8_t {
   IoPressureOfParent,           ///< A child's io.pressure reads as its parent's.
   CpuHogStranded,               ///< From the third sample on a hog never runs again.
   CpuMaxClearMissed,            ///< A cpu.max that is cleared while work runs binds on.
-  CpuMaxRaiseMissed,            ///< A cpu.max that is raised while work runs stays as it began.
+  CpuMaxRaiseMissed,            ///< The first change of a cpu.max does nothing if it raises it.
   CpuIdles,                     ///< All tasks together run half of each 10 ms only, where no limit says so.
   ControllerOffMissed,          ///< A controller that is switched off stays.
   ControllerLimitComesBack,     ///< A controller that is switched on comes back with the limits of the start.
