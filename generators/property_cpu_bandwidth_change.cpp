@@ -33,10 +33,22 @@ void draw_changes(Scenario& scenario, NodeId target, const Constraints& constrai
     add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::CpuMax, value}, machine);
     at_us += stretch_us(by_now(scenario), target, 1'000 * *uniform<int64_t>(20, 80), machine);
   }
-  // That what it allows is given shows later: a timer that runs may go on for 100 ms
-  // (oracle/cpu_entitlement.h).
-  if (*chance(40)) at_us += 1'000 * *uniform<int64_t>(150, 300);
   scenario.window = fixed_window(static_cast<double>(at_us), constraints);
+}
+
+/// One raise, and time for what it allows to be given: a timer that runs may go on for 100 ms, and in a short
+/// period who is unthrottled may wait for most of it (oracle/cpu_entitlement.h).
+void draw_raise(Scenario& scenario, NodeId target, const Constraints& constraints) {
+  const double cpus = std::max(1, parallelism(scenario, target, constraints.machine));
+  const auto quota = [&](double least, double most) {
+    return *bandwidth_gen({least * cpus, most * cpus, 20'000, 40'000});
+  };
+  scenario.tree[target].limits[Knob::CpuMax] = quota(0.15, 0.3);
+  const int64_t at_us = 1'000 * *uniform<int64_t>(20, 80);
+  add_change(scenario, {at_us, Action::Kind::SetLimit, target, Knob::CpuMax, quota(0.6, 0.7)},
+             constraints.machine);
+  scenario.window =
+      fixed_window(static_cast<double>(at_us + 1'000 * *uniform<int64_t>(600, 900)), constraints);
 }
 
 Scenario draw(const Constraints& constraints) {
@@ -51,14 +63,19 @@ Scenario draw(const Constraints& constraints) {
     const bool is_below = ground.tree.is_in_subtree(node, ground.target);
     scenario.workers.push_back({node, is_below ? endless_hog(*uniform(1, 2)) : Workload(Idle{})});
   }
-  if (*chance(70)) {
+  const bool is_raised = *chance(20);
+  if (!is_raised && *chance(70)) {
     const int parallel = std::max(1, parallelism(scenario, ground.target, constraints.machine));
     scenario.tree[ground.target].limits[Knob::CpuMax] = draw_bandwidth(parallel, std::nullopt);
   }
   const std::set<Knob> menu = all_knobs_but(
       constraints, {Knob::CpuMax, Knob::CpuMaxBurst, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
   scenario.tree = *with_company(scenario.tree, menu, constraints);
-  draw_changes(scenario, ground.target, constraints);
+  if (is_raised) {
+    draw_raise(scenario, ground.target, constraints);
+  } else {
+    draw_changes(scenario, ground.target, constraints);
+  }
   return finished(std::move(scenario), constraints);
 }
 
