@@ -65,7 +65,7 @@ std::string group_of(pid_t worker) {
   return begin == std::string::npos ? kNoFile : text.substr(begin + 3, text.find('\n', begin) - begin - 3);
 }
 
-std::string first_line(std::string text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
 
