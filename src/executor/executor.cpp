@@ -606,15 +606,18 @@ class Run {
     sample();
   }
 
+  /// Of the actions that are recorded: whether the kernel took it.
+  auto taken() const {
+    return [this](size_t i) { return observation_.actions[i].write_errno == 0; };
+  }
+
   std::set<NodeId> frozen_by_now() const {
-    return frozen_after(scenario_, observation_.actions.size(),
-                        [&](size_t i) { return observation_.actions[i].write_errno == 0; });
+    return frozen_after(scenario_, observation_.actions.size(), taken());
   }
 
   /// Where the action's worker, or its thread, is before the action, which is not recorded yet.
   NodeId place_by_now(const Action& action) const {
-    return place_of(scenario_, {action.worker, action.thread}, observation_.actions.size(),
-                    [&](size_t i) { return observation_.actions[i].write_errno == 0; });
+    return place_of(scenario_, {action.worker, action.thread}, observation_.actions.size(), taken());
   }
 
   std::string places_listing(const Action& action) const {

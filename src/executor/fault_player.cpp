@@ -266,15 +266,16 @@ bool FaultPlayer::ignores_clear(const Action& action) const {
 }
 
 bool FaultPlayer::ignores_raise(const Action& action) const {
-  const auto* bandwidth = std::get_if<CpuBandwidth>(&action.value);
-  const auto begun = get<CpuBandwidth>(scenario_.tree[action.node].limits, Knob::CpuMax);
+  if (!is(PlantedFault::CpuMaxRaiseMissed) || action.knob != Knob::CpuMax) return false;
   const auto& actions = scenario_.actions;
   const auto first = std::find_if(actions.begin(), actions.end(), [&](const Action& other) {
     return other.kind == Action::Kind::SetLimit && other.knob == Knob::CpuMax && other.node == action.node;
   });
-  if (first == actions.end() || &*first != &action) return false;
-  return is(PlantedFault::CpuMaxRaiseMissed) && bandwidth && bandwidth->quota_us && begun &&
-         begun->quota_us && *bandwidth->quota_us * begun->period_us > *begun->quota_us * bandwidth->period_us;
+  if (&*first != &action) return false;
+  const auto& value = std::get<CpuBandwidth>(action.value);
+  const auto begun = get<CpuBandwidth>(scenario_.tree[action.node].limits, Knob::CpuMax);
+  return value.quota_us && begun && begun->quota_us &&
+         *value.quota_us * begun->period_us > *begun->quota_us * value.period_us;
 }
 
 bool FaultPlayer::ignores_change(Knob knob) const {

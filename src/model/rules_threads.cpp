@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "model/controllers.h"
 #include "model/rules_partition.h"
 #include "model/threads.h"
 
@@ -39,11 +40,8 @@ void check_controllers(const Scenario& scenario, std::vector<Fault>& faults) {
 }  // namespace
 
 bool needs_thread_root(const MachineFacts& machine) {
-  const auto is_v2 = [&](Controller controller) {
-    const auto found = machine.controllers.find(controller);
-    return found != machine.controllers.end() && found->second == CgroupVersion::V2;
-  };
-  return is_v2(Controller::Cpu) || is_v2(Controller::Pids) || is_v2(Controller::Cpuset);
+  return can_switch(machine, Controller::Cpu) || can_switch(machine, Controller::Pids) ||
+         can_switch(machine, Controller::Cpuset);
 }
 
 int expected_thread_errno(const Tree& tree, NodeId from, NodeId to, const MachineFacts& machine) {

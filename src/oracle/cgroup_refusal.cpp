@@ -21,10 +21,11 @@ bool was_alive(const WorkerObservation& worker, int64_t at_ns) {
 
 Controller subject_of(const Action& action) { return controller_of(action).value_or(Controller::Core); }
 
-Finding judge_attempt(const Scenario& scenario, const Observation& observation, size_t i) {
+/// `begun`: the scenario as it began, see begun_in_force().
+Finding judge_attempt(const Scenario& scenario, const Scenario& begun, const Observation& observation,
+                      size_t i) {
   const Action& action = scenario.actions[i];
   const ActionObservation& seen = observation.actions[i];
-  const Scenario begun = begun_in_force(scenario, observation);
   const auto taken = [&](size_t before) { return was_changed(observation, before); };
   const int due = due_errno(begun, i, observation.machine, taken);
   const int surely_due = due_errno(begun, i, observation.machine, taken, [&](size_t worker) {
@@ -54,10 +55,11 @@ void join_stretches(std::vector<IdSet>& stretches, size_t action) {
 
 std::vector<Finding> judge_cgroup_refusal(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  const Scenario begun = begun_in_force(scenario, observation);
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const bool was_tried = observation.actions[i].started_ns != ActionObservation::kNotTried;
     if (!is_attempt(scenario.actions[i]) || !was_tried) continue;
-    findings.push_back(judge_attempt(scenario, observation, i));
+    findings.push_back(judge_attempt(scenario, begun, observation, i));
   }
   return findings;
 }

@@ -50,9 +50,7 @@ std::vector<double> ticks_of(const Scenario& whole, const Observation& observati
                              NodeId node) {
   const IdSet cpus = moves_cpus(whole) ? IdSet{observation.machine.cpus}
                                        : effective_cpus(segment.scenario.tree, node, observation.machine);
-  std::vector<double> ticks;
-  for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
-  return ticks;
+  return ticks_or_gaps_ns(observation, cpus);
 }
 
 /// A CPU that is on its way out no longer asks the pool (unthrottle_offline_cfs_rqs); the task that runs on

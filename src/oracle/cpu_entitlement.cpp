@@ -61,12 +61,6 @@ bool any_sleeps(const Scenario& scenario, NodeId node) {
   });
 }
 
-std::vector<double> ticks_of(const Observation& observation, const IdSet& cpus) {
-  std::vector<double> ticks;
-  for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
-  return ticks;
-}
-
 /// What the quota surely gave the node in the segment, in ns; nullopt: it does not bind.
 std::optional<double> due_ns(const Scenario& whole, const Observation& observation, const Segment& segment,
                              NodeId node, const CpuBandwidth& limit) {
@@ -88,7 +82,7 @@ std::optional<double> due_ns(const Scenario& whole, const Observation& observati
   double due = periods * std::min(given_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
                share_against_outside(scenario, observation);
   due -= cpu_count * slice_ns + usage_rounding_ns(observation);
-  const std::vector<double> ticks = ticks_of(observation, cpus);
+  const std::vector<double> ticks = ticks_or_gaps_ns(observation, cpus);
   const double gaps_ns = std::accumulate(ticks.begin(), ticks.end(), 0.0);
   due -= parallel * (gaps_ns + stolen_ns(observation, cpus));
   return segment.is_first ? due : due - gaps_ns;
@@ -108,7 +102,7 @@ void judge_entitlement(const Scenario& whole, const Observation& observation, co
     const double half = cpu_bandwidth_bound_ns(
         CpuBandwidth{*limit->quota_us / 2, limit->period_us}, 0,
         static_cast<double>(segment.to_ns - segment.from_ns),
-        ticks_of(observation, effective_cpus(scenario.tree, node, observation.machine)),
+        ticks_or_gaps_ns(observation, effective_cpus(scenario.tree, node, observation.machine)),
         observation.machine.cfs_slice_us);
     findings.push_back(at_least(
         {"cpu.entitlement", Controller::Cpu, node, "ms"}, *used / 1e6, std::max(*due, 0.0) / 1e6,

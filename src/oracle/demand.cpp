@@ -120,6 +120,12 @@ double tick_or_gap_ns(const Observation& observation, int cpu) {
   return most;
 }
 
+std::vector<double> ticks_or_gaps_ns(const Observation& observation, const IdSet& cpus) {
+  std::vector<double> ticks;
+  for (const int cpu : cpus.ids) ticks.push_back(tick_or_gap_ns(observation, cpu));
+  return ticks;
+}
+
 double usage_rounding_ns(const Observation& observation) {
   constexpr double kMicrosecond = 1'000;
   return observation.machine.knob_context(Controller::Cpu).version == CgroupVersion::V2 ? kMicrosecond : 0;

@@ -53,6 +53,8 @@ std::optional<int64_t> grown(const Counters& from, const Counters& to, Counter c
 /// The machine's greatest timer gap over some CPUs, and at least one tick, in ns: how late the kernel's own
 /// tick may have been there.
 double tick_or_gap_ns(const Observation& observation, int cpu);
+/// The same of each of the CPUs.
+std::vector<double> ticks_or_gaps_ns(const Observation& observation, const IdSet& cpus);
 double max_gap_ns(const Observation& observation);
 /// How far the difference of two readings of a group's CPU time may be off: v2's cpu.stat rounds down to
 /// whole microseconds (kernel/cgroup/rstat.c, cgroup_base_stat_cputime_show).

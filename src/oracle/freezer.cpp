@@ -86,9 +86,8 @@ std::string why_not_running(const Scenario& scenario, const Observation& observa
 /// to where it is frozen, to the one that thawed it or moved it away.
 struct Stillness {
   size_t worker = 0;
-  size_t told = 0;   ///< Index of the first action that told it to stop.
-  size_t first = 0;  ///< Of the first that saw it stand still; the same if none did.
-  ///< Index of the first action that saw it stand still; of the first at all if none did.
+  size_t told = 0;       ///< Index of the first action that told it to stop.
+  size_t first = 0;      ///< Of the first that saw it stand still; the same as `told` if none did.
   size_t last = 0;       ///< Of the one that ended it; the number of actions if it lasted to the end.
   bool is_seen = false;  ///< All tasks in its group were seen to have stopped.
   int64_t from_ns = 0;
