@@ -50,9 +50,8 @@ namespace {
 /// A move from where it is, across the edge of what is frozen in most draws; nothing if there is no such
 /// node.
 std::optional<Action> draw_move(const Scenario& scenario, const std::vector<int>& hogs, int64_t at_us) {
-  const auto all = [](size_t) { return true; };
   const Scenario now = by_now(scenario);
-  const std::set<NodeId> frozen = frozen_after(scenario, scenario.actions.size(), all);
+  const std::set<NodeId> frozen = frozen_after(scenario, scenario.actions.size(), every_action);
   Action move{at_us, Action::Kind::Migrate};
   move.worker = *one_of(hogs);
   const NodeId from = now.workers[static_cast<size_t>(move.worker)].node;

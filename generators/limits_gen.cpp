@@ -24,7 +24,7 @@ rc::Gen<int64_t> weight_gen() {
                                           {1, rc::gen::just<int64_t>(100)}});
 }
 
-rc::Gen<int64_t> memory_gen(Pressure pressure) {
+rc::Gen<int64_t> memory_amount_gen(Pressure pressure) {
   const int64_t least = pressure == Pressure::Tight ? kMinMemoryMax : int64_t{128} << 20;
   const int64_t most = pressure == Pressure::Tight ? int64_t{64} << 20 : int64_t{1} << 30;
   return rc::gen::exec([=] {
@@ -88,7 +88,7 @@ std::optional<KnobValue> draw_limit(const Tree& tree, NodeId node, Knob knob, Pr
     case Knob::MemoryHigh:
     case Knob::MemoryLow:
     case Knob::MemoryMin:
-      return *as_amount(memory_gen(pressure));
+      return *as_amount(memory_amount_gen(pressure));
     case Knob::MemorySwapMax:
       if (is_v1(constraints, Controller::Memory) && !amount(own, Knob::MemoryMax)) {
         return std::nullopt;  // v1 writes the sum of both

@@ -5,12 +5,11 @@
 #include "generators/gens.h"
 #include "generators/limits_gen.h"
 #include "model/rules.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
-
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 using Values = std::vector<KnobValue>;
 

@@ -123,7 +123,7 @@ void draw_limits(Scenario& scenario, const Switch& drawn, const MachineFacts& ma
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_controllers(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4, 1);
   Scenario scenario = begun_on(ground);
   Switch drawn;
@@ -152,7 +152,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> controllers_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("controllers");
+  return rc::gen::exec([constraints] { return draw_controllers(constraints); }).as("controllers");
 }
 
 }  // namespace treeline

@@ -92,7 +92,7 @@ Window draw_window(const Scenario& scenario, NodeId target, const Constraints& c
   return fixed_window(std::clamp(needed, 100'000.0, kLongestForSmallExcessUs), constraints);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpu_bandwidth(const Constraints& constraints) {
   Ground ground = *ground_gen(constraints, 4);
   const std::vector<int>& cpus = constraints.machine.cpus;
   if (constraints.machine.has(Knob::CpusetCpus) && cpus.size() > 1 && *chance(60)) {
@@ -117,7 +117,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpu_bandwidth_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_bandwidth");
+  return rc::gen::exec([constraints] { return draw_cpu_bandwidth(constraints); }).as("cpu_bandwidth");
 }
 
 }  // namespace treeline

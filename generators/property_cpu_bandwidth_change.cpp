@@ -51,7 +51,7 @@ void draw_raise(Scenario& scenario, NodeId target, const Constraints& constraint
       fixed_window(static_cast<double>(at_us + 1'000 * *uniform<int64_t>(600, 900)), constraints);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpu_bandwidth_change(const Constraints& constraints) {
   Ground ground = *ground_gen(constraints, 4);
   const std::vector<int>& cpus = constraints.machine.cpus;
   if (constraints.machine.has(Knob::CpusetCpus) && cpus.size() > 1 && *chance(70)) {
@@ -82,7 +82,8 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpu_bandwidth_change_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_bandwidth_change");
+  return rc::gen::exec([constraints] { return draw_cpu_bandwidth_change(constraints); })
+      .as("cpu_bandwidth_change");
 }
 
 }  // namespace treeline

@@ -40,7 +40,7 @@ void draw_quota(Scenario& scenario, const MachineFacts& machine) {
 /// update_cfs_group).
 Workload sleeper() { return CpuHog{1, *uniform(5, 60), 1'000 * *uniform<int64_t>(2, 40)}; }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpu_contention(const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const Ground ground = *ground_gen(constraints, std::clamp(constraints.max_workers / 2, 1, 3));
   Scenario scenario = begun_on(ground);
@@ -66,7 +66,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpu_contention_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_contention");
+  return rc::gen::exec([constraints] { return draw_cpu_contention(constraints); }).as("cpu_contention");
 }
 
 }  // namespace treeline

@@ -96,7 +96,7 @@ void draw_wanters_apart(Scenario& scenario, const Ground& ground, const Constrai
   scenario.window = window_for(longest_us, constraints);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpu_entitlement(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4);
   Scenario scenario = begun_on(ground);
   if (constraints.machine.has(Knob::CpusetCpus) && *chance(92)) {
@@ -115,7 +115,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpu_entitlement_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_entitlement");
+  return rc::gen::exec([constraints] { return draw_cpu_entitlement(constraints); }).as("cpu_entitlement");
 }
 
 }  // namespace treeline

@@ -43,7 +43,7 @@ void draw_weights(Tree& tree, NodeId parent, bool has_nice) {
   }
 }
 
-Scenario draw(const Constraints& constraints, int size) {
+Scenario draw_cpu_fairness(const Constraints& constraints, int size) {
   Scenario scenario;
   scenario.tree = draw_forked_tree(constraints, size);
   Tree& tree = scenario.tree;
@@ -84,7 +84,8 @@ Scenario draw(const Constraints& constraints, int size) {
 
 rc::Gen<Scenario> cpu_fairness_gen(const Constraints& constraints) {
   return rc::gen::withSize([constraints](int size) {
-    return rc::gen::exec([constraints, size] { return draw(constraints, size); }).as("cpu_fairness");
+    return rc::gen::exec([constraints, size] { return draw_cpu_fairness(constraints, size); })
+        .as("cpu_fairness");
   });
 }
 

@@ -46,7 +46,7 @@ std::vector<NodeId> arena_of(const Tree& tree) {
   return tree.subtree(kRoot);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpu_fairness_change(const Constraints& constraints) {
   Scenario scenario = *cpu_fairness_gen(constraints);
   const std::vector<NodeId> arena = arena_of(scenario.tree);
   const std::vector<int> hogs = hogs_of(scenario);
@@ -69,7 +69,8 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpu_fairness_change_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_fairness_change");
+  return rc::gen::exec([constraints] { return draw_cpu_fairness_change(constraints); })
+      .as("cpu_fairness_change");
 }
 
 }  // namespace treeline

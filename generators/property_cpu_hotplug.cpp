@@ -18,8 +18,7 @@ int64_t draw_pause_us(bool is_quick) {
 
 /// Any of the CPUs goes if it is there, and comes back if it is not; one is always left.
 void draw_hotplug(Scenario& scenario, int64_t at_us, const MachineFacts& machine) {
-  const auto all = [](size_t) { return true; };
-  const std::set<int> offline = offline_after(scenario, scenario.actions.size(), all);
+  const std::set<int> offline = offline_after(scenario, scenario.actions.size(), every_action);
   std::vector<int> choice = machine.hotplug_cpus;
   const bool none_may_go = offline.size() + 1 >= machine.cpus.size();
   if (none_may_go) choice.assign(offline.begin(), offline.end());
@@ -39,7 +38,7 @@ void draw_cpusets(Tree& tree, const MachineFacts& machine) {
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpu_hotplug(const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const Ground ground = *ground_gen(constraints, 4);
   Scenario scenario = begun_on(ground);
@@ -74,7 +73,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpu_hotplug_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_hotplug");
+  return rc::gen::exec([constraints] { return draw_cpu_hotplug(constraints); }).as("cpu_hotplug");
 }
 
 }  // namespace treeline

@@ -17,7 +17,7 @@ void draw_cpusets(Scenario& scenario, NodeId place, const MachineFacts& machine)
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpu_migration(const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const Ground ground = *ground_gen(constraints, 3, 1);
   Scenario scenario = begun_on(ground);
@@ -49,7 +49,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpu_migration_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_migration");
+  return rc::gen::exec([constraints] { return draw_cpu_migration(constraints); }).as("cpu_migration");
 }
 
 }  // namespace treeline

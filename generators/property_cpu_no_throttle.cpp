@@ -43,7 +43,7 @@ void draw_hogs(Scenario& scenario, const Ground& ground) {
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpu_no_throttle(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4);
   Scenario scenario = begun_on(ground);
   draw_hogs(scenario, ground);
@@ -66,7 +66,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpu_no_throttle_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpu_no_throttle");
+  return rc::gen::exec([constraints] { return draw_cpu_no_throttle(constraints); }).as("cpu_no_throttle");
 }
 
 }  // namespace treeline

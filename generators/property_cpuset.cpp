@@ -32,7 +32,7 @@ void draw_other_cpusets(Tree& tree, NodeId target, const Constraints& constraint
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpuset(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4);
   const MachineFacts& machine = constraints.machine;
   Scenario scenario = begun_on(ground);
@@ -64,7 +64,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpuset_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpuset");
+  return rc::gen::exec([constraints] { return draw_cpuset(constraints); }).as("cpuset");
 }
 
 }  // namespace treeline

@@ -44,7 +44,7 @@ void draw_change(Scenario& scenario, int64_t at_us, NodeId target, const Machine
   add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::CpusetCpus, drawn}, machine);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_cpuset_change(const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const Ground ground = *ground_gen(constraints, 4);
   Scenario scenario = begun_on(ground);
@@ -72,7 +72,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> cpuset_change_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("cpuset_change");
+  return rc::gen::exec([constraints] { return draw_cpuset_change(constraints); }).as("cpuset_change");
 }
 
 }  // namespace treeline

@@ -10,7 +10,7 @@ namespace treeline {
 
 namespace {
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_freezer(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4, *chance(50) ? 2 : 0);
   Scenario scenario = begun_on(ground);
   const int cpus = static_cast<int>(constraints.machine.cpus.size());
@@ -42,7 +42,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> freezer_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("freezer");
+  return rc::gen::exec([constraints] { return draw_freezer(constraints); }).as("freezer");
 }
 
 }  // namespace treeline

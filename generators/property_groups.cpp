@@ -64,7 +64,7 @@ void draw_limits(Scenario& scenario, const Constraints& constraints) {
   scenario.tree = *with_company(scenario.tree, menu, constraints);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_groups(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 5, 1);
   Scenario scenario = begun_on(ground);
   for (const NodeId node : ground.placement.nodes) {
@@ -81,7 +81,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> groups_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("groups");
+  return rc::gen::exec([constraints] { return draw_groups(constraints); }).as("groups");
 }
 
 }  // namespace treeline

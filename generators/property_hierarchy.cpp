@@ -8,7 +8,7 @@ namespace treeline {
 
 namespace {
 
-Scenario draw(const Constraints& constraints, int size) {
+Scenario draw_hierarchy(const Constraints& constraints, int size) {
   Scenario scenario;
   const Tree bare = *tree_gen(shape_for(constraints, size));
   const std::set<Knob> knobs{Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants};
@@ -31,7 +31,7 @@ Scenario draw(const Constraints& constraints, int size) {
 
 rc::Gen<Scenario> hierarchy_gen(const Constraints& constraints) {
   return rc::gen::withSize([constraints](int size) {
-    return rc::gen::exec([constraints, size] { return draw(constraints, size); }).as("hierarchy");
+    return rc::gen::exec([constraints, size] { return draw_hierarchy(constraints, size); }).as("hierarchy");
   });
 }
 

@@ -41,7 +41,7 @@ void draw_other_rates(Tree& tree, NodeId target) {
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_io(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, kMostIoWorkers);
   Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
@@ -67,7 +67,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> io_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("io");
+  return rc::gen::exec([constraints] { return draw_io(constraints); }).as("io");
 }
 
 }  // namespace treeline

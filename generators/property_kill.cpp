@@ -24,7 +24,7 @@ Workload draw_workload() {
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_kill(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 5);
   Scenario scenario = begun_on(ground);
   for (const NodeId node : ground.placement.nodes) scenario.workers.push_back({node, draw_workload()});
@@ -45,7 +45,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> kill_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("kill");
+  return rc::gen::exec([constraints] { return draw_kill(constraints); }).as("kill");
 }
 
 }  // namespace treeline

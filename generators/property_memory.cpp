@@ -5,12 +5,11 @@
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
 #include "model/rules.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
-
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 /// Kinds that may occur: mostly those that cannot be reclaimed without swap, so that too much of them must
 /// kill.
@@ -52,7 +51,7 @@ void draw_other_limits(Tree& tree, NodeId target, int64_t limit, const Constrain
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_memory(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4);
   Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
@@ -77,7 +76,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> memory_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("memory");
+  return rc::gen::exec([constraints] { return draw_memory(constraints); }).as("memory");
 }
 
 }  // namespace treeline

@@ -4,16 +4,13 @@
 #include "generators/gens.h"
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
 
-constexpr int64_t kMiB = int64_t{1} << 20;
-/// The hogs have touched all by then, also where a page takes 50 us.
-constexpr int64_t kTouchedAfterUs = 150'000;
-
-std::vector<MemoryKind> draw_kinds() {
+std::vector<MemoryKind> draw_mostly_reclaimable_kinds() {
   const int style = *uniform(0, 99);
   if (style < 40) return {MemoryKind::Anonymous};
   if (style < 75) return {MemoryKind::File};
@@ -29,11 +26,11 @@ Amount draw_limit(int64_t used, int sharers) {
   return {*log_uniform(least, std::max(least, used * 3 / 4))};
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_memory_change(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
   Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
-  const std::vector<MemoryKind> kinds = draw_kinds();
+  const std::vector<MemoryKind> kinds = draw_mostly_reclaimable_kinds();
   const int64_t used = std::max<int64_t>(*log_uniform(3 * kMiB, 8 * kMiB), int64_t{2} * sharers * kMiB);
   const auto hog = [&](int64_t bytes) {
     MemoryHog drawn = *memory_hog_gen(bytes, kinds);
@@ -64,7 +61,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> memory_change_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("memory_change");
+  return rc::gen::exec([constraints] { return draw_memory_change(constraints); }).as("memory_change");
 }
 
 }  // namespace treeline

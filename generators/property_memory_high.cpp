@@ -4,12 +4,12 @@
 #include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
 
-constexpr int64_t kMiB = int64_t{1} << 20;
 /// Enough for a few sleeps (mm/memcontrol.c, calculate_high_delay) of every worker. A kernel that keeps the
 /// limit always takes all of it, mostly asleep.
 constexpr int64_t kWindowUs = 600'000;
@@ -21,7 +21,7 @@ int64_t draw_high(int sharers, const Constraints& constraints) {
   return *log_uniform(std::min(most, std::max(2 * kMiB, int64_t{sharers} * kMiB)), most);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_memory_high(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
   Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
@@ -48,7 +48,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> memory_high_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("memory_high");
+  return rc::gen::exec([constraints] { return draw_memory_high(constraints); }).as("memory_high");
 }
 
 }  // namespace treeline

@@ -4,16 +4,13 @@
 #include "generators/gens.h"
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
 
-constexpr int64_t kMiB = int64_t{1} << 20;
-/// The hogs have touched all by then, also where a page takes 50 us.
-constexpr int64_t kTouchedAfterUs = 150'000;
-
-Scenario draw(const Constraints& constraints) {
+Scenario draw_memory_migration(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3, 1);
   Scenario scenario = begun_on(ground);
   for (const NodeId node : ground.placement.nodes) {
@@ -45,7 +42,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> memory_migration_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("memory_migration");
+  return rc::gen::exec([constraints] { return draw_memory_migration(constraints); }).as("memory_migration");
 }
 
 }  // namespace treeline

@@ -4,12 +4,11 @@
 #include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
-
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 /// How the protection of a group goes with what its workers hold.
 enum class Style : uint8_t {
@@ -121,7 +120,7 @@ int64_t draw_limit(Style style, int64_t spared, int64_t workers, const Constrain
   return spared + workers * besides_bytes(constraints) + *log_uniform(kMiB, 3 * kMiB);  // room for the hogs
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_memory_protection(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4, 1);
   Scenario scenario = begun_on(ground);
   Tree& tree = scenario.tree;
@@ -157,7 +156,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> memory_protection_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("memory_protection");
+  return rc::gen::exec([constraints] { return draw_memory_protection(constraints); }).as("memory_protection");
 }
 
 }  // namespace treeline

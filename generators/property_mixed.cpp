@@ -63,7 +63,7 @@ void draw_window(Scenario& scenario, const Constraints& constraints) {
   scenario.window = fixed_window(static_cast<double>(std::max(least_us, drawn_us)), constraints);
 }
 
-Scenario draw(const Constraints& constraints, int size) {
+Scenario draw_mixed(const Constraints& constraints, int size) {
   Scenario scenario;
   const Tree bare = *tree_gen(shape_for(constraints, size));
   const Swarm swarm = *swarm_gen(constraints, all_knobs_but(constraints, {}), kinds_for(constraints.machine));
@@ -86,7 +86,7 @@ Scenario draw(const Constraints& constraints, int size) {
 
 rc::Gen<Scenario> mixed_gen(const Constraints& constraints) {
   return rc::gen::withSize([constraints](int size) {
-    return rc::gen::exec([constraints, size] { return draw(constraints, size); }).as("mixed");
+    return rc::gen::exec([constraints, size] { return draw_mixed(constraints, size); }).as("mixed");
   });
 }
 

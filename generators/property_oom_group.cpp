@@ -4,12 +4,11 @@
 #include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
-
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 /// A second place below the group, so that there is somebody to be killed along: at the same node if need be.
 std::vector<NodeId> draw_places(const Ground& ground) {
@@ -18,7 +17,7 @@ std::vector<NodeId> draw_places(const Ground& ground) {
   return places;
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_oom_group(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
   Scenario scenario = begun_on(ground);
   Tree& tree = scenario.tree;
@@ -54,7 +53,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> oom_group_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("oom_group");
+  return rc::gen::exec([constraints] { return draw_oom_group(constraints); }).as("oom_group");
 }
 
 }  // namespace treeline

@@ -60,7 +60,7 @@ Tree draw_partitions(Tree tree, const MachineFacts& machine) {
   return tree;
 }
 
-Scenario draw(const Constraints& constraints, int size) {
+Scenario draw_partition(const Constraints& constraints, int size) {
   const MachineFacts& machine = constraints.machine;
   Scenario scenario;
   scenario.tree = draw_partitions(*tree_gen(shape_for(constraints, size)), machine);
@@ -85,7 +85,7 @@ Scenario draw(const Constraints& constraints, int size) {
 
 rc::Gen<Scenario> partition_gen(const Constraints& constraints) {
   return rc::gen::withSize([constraints](int size) {
-    return rc::gen::exec([constraints, size] { return draw(constraints, size); }).as("partition");
+    return rc::gen::exec([constraints, size] { return draw_partition(constraints, size); }).as("partition");
   });
 }
 

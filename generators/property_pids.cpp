@@ -19,7 +19,7 @@ void draw_other_limits(Tree& tree, NodeId target, int workers) {
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_pids(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 5);
   Scenario scenario = begun_on(ground);
   const int workers = static_cast<int>(ground.placement.nodes.size());
@@ -57,7 +57,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> pids_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("pids");
+  return rc::gen::exec([constraints] { return draw_pids(constraints); }).as("pids");
 }
 
 }  // namespace treeline

@@ -18,7 +18,7 @@ Amount draw_limit(int count) {
   return {*uniform<int64_t>(0, count)};
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_pids_change(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
   Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
@@ -53,7 +53,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> pids_change_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("pids_change");
+  return rc::gen::exec([constraints] { return draw_pids_change(constraints); }).as("pids_change");
 }
 
 }  // namespace treeline

@@ -18,7 +18,7 @@ void draw_workers(Scenario& scenario, const std::vector<NodeId>& places, int64_t
   }
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_pids_migration(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4, 1);
   Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.placement.nodes.size());
@@ -52,7 +52,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> pids_migration_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("pids_migration");
+  return rc::gen::exec([constraints] { return draw_pids_migration(constraints); }).as("pids_migration");
 }
 
 }  // namespace treeline

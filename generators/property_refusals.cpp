@@ -84,7 +84,7 @@ void draw_switch(Scenario& scenario, int64_t at_us, const MachineFacts& machine)
   scenario.actions.push_back(goes);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_refusals(const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const Ground ground = *ground_gen(constraints, 4, *uniform(0, 2));
   Scenario scenario = begun_on(ground);
@@ -106,7 +106,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> refusals_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("refusals");
+  return rc::gen::exec([constraints] { return draw_refusals(constraints); }).as("refusals");
 }
 
 }  // namespace treeline

@@ -9,7 +9,7 @@ namespace treeline {
 
 namespace {
 
-Scenario draw(const Constraints& constraints, int size) {
+Scenario draw_rules(const Constraints& constraints, int size) {
   Scenario scenario;
   const Tree bare = *tree_gen(shape_for(constraints, size));
   const std::set<Knob> menu = all_knobs_but(constraints, {});
@@ -37,7 +37,7 @@ Scenario draw(const Constraints& constraints, int size) {
 
 rc::Gen<Scenario> rules_gen(const Constraints& constraints) {
   return rc::gen::withSize([constraints](int size) {
-    return rc::gen::exec([constraints, size] { return draw(constraints, size); }).as("rules");
+    return rc::gen::exec([constraints, size] { return draw_rules(constraints, size); }).as("rules");
   });
 }
 

@@ -4,14 +4,13 @@
 #include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
 #include "generators/workload_gen.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
 
-constexpr int64_t kMiB = int64_t{1} << 20;
-
-Scenario draw(const Constraints& constraints) {
+Scenario draw_swap(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 3);
   Scenario scenario = begun_on(ground);
   const int sharers = static_cast<int>(ground.below.size());
@@ -35,7 +34,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> swap_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("swap");
+  return rc::gen::exec([constraints] { return draw_swap(constraints); }).as("swap");
 }
 
 }  // namespace treeline

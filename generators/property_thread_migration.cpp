@@ -65,7 +65,7 @@ void draw_limits(Scenario& scenario, const Menu& menu, NodeId goal, const Constr
   scenario.tree = *with_company(scenario.tree, {Knob::CpuWeight, Knob::PidsMax}, constraints);
 }
 
-Scenario draw(const Constraints& constraints) {
+Scenario draw_thread_migration(const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const Ground ground = *ground_gen(constraints, 3, 1);
   const Menu menu = draw_menu();
@@ -96,7 +96,7 @@ Scenario draw(const Constraints& constraints) {
 }  // namespace
 
 rc::Gen<Scenario> thread_migration_gen(const Constraints& constraints) {
-  return rc::gen::exec([constraints] { return draw(constraints); }).as("thread_migration");
+  return rc::gen::exec([constraints] { return draw_thread_migration(constraints); }).as("thread_migration");
 }
 
 }  // namespace treeline

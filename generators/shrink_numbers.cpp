@@ -4,6 +4,7 @@
 #include <set>
 
 #include "generators/shrink_steps.h"
+#include "model/units.h"
 
 namespace treeline {
 
@@ -214,7 +215,6 @@ std::vector<int64_t> plainer(int64_t value, int64_t least, bool is_bytes) {
     if (candidate >= least && candidate != value && is_new) list.push_back(candidate);
   };
   if (is_bytes) {
-    constexpr int64_t kMiB = 1 << 20;
     add(std::max(least, std::min(value, kMiB)));
     add(rounded_down(value, true));
     add(rounded_up(value, true));

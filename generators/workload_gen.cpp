@@ -4,12 +4,11 @@
 
 #include "generators/gens.h"
 #include "model/rules.h"
+#include "model/units.h"
 
 namespace treeline {
 
 namespace {
-
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 std::vector<MemoryKind> all_memory_kinds() {
   return {MemoryKind::Anonymous, MemoryKind::File, MemoryKind::Shared};

@@ -12,6 +12,8 @@ namespace treeline {
 /// dirties by running at all, and the batch of charges that each CPU keeps (mm/memcontrol.c:
 /// MEMCG_CHARGE_BATCH).
 inline constexpr int64_t kWorkerOverheadBytes = 512 << 10;
+/// Memory hogs have touched all by then, also where a page takes 50 us.
+inline constexpr int64_t kTouchedAfterUs = 150'000;
 
 /// Any workload of the kind, within the constraints, whatever the limits are. `share` is how many workers
 /// divide the scenario's memory and processes among them.

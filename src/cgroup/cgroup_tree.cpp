@@ -16,6 +16,12 @@
 
 namespace treeline {
 
+/// One hierarchy that is used.
+struct HierarchyPart {
+  Controller controller;           ///< One that it has, to find it by.
+  std::vector<std::string> names;  ///< v2: of all controllers used; v1: of one, which stands for the mount.
+};
+
 namespace {
 
 /// kernel/sched/sched.h: MAX_SHARES, as v1's cpu.shares and v2's cpu.weight express the most they can.
@@ -37,20 +43,14 @@ std::string kernel_name(Controller controller, CgroupVersion version) {
   return controller == Controller::Io ? "blkio" : std::string(controller_name(controller));
 }
 
-/// One hierarchy that is used.
-struct Part {
-  Controller controller;           ///< One that it has, to find it by.
-  std::vector<std::string> names;  ///< v2: of all controllers used; v1: of one, which stands for the mount.
-};
-
 /// Hierarchies that have one of the controllers.
-std::vector<Part> parts_of(const Hierarchies& hierarchies, const std::set<Controller>& controllers) {
-  std::vector<Part> parts;
+std::vector<HierarchyPart> parts_of(const Hierarchies& hierarchies, const std::set<Controller>& controllers) {
+  std::vector<HierarchyPart> parts;
   for (const Controller controller : controllers) {
     const Hierarchy* hierarchy = hierarchies.find(controller);
     if (!hierarchy) continue;
     const bool is_v2 = hierarchy->version == CgroupVersion::V2;
-    const auto known = std::find_if(parts.begin(), parts.end(), [&](const Part& part) {
+    const auto known = std::find_if(parts.begin(), parts.end(), [&](const HierarchyPart& part) {
       return hierarchies.find(part.controller) == hierarchy;
     });
     const std::string name = kernel_name(controller, hierarchy->version);
@@ -71,7 +71,7 @@ struct CgroupTree::Impl {
   Hierarchies hierarchies;
   std::string owner;
   Tree tree;
-  std::vector<Part> parts;
+  std::vector<HierarchyPart> parts;
   std::set<NodeId> occupied;
   std::set<NodeId> absent;
   std::set<NodeId> proxied;  ///< Nodes that have a leaf proxy on v2.
@@ -84,12 +84,12 @@ struct CgroupTree::Impl {
   std::string group(NodeId node) const { return group(tree.path(node)); }
   std::string proxy_group(NodeId node) const { return group(tree.path(node) + "/" + kProxyName); }
 
-  const Hierarchy& hierarchy(const Part& part) const { return *hierarchies.find(part.controller); }
-  bool is_v2(const Part& part) const { return hierarchy(part).version == CgroupVersion::V2; }
+  const Hierarchy& hierarchy(const HierarchyPart& part) const { return *hierarchies.find(part.controller); }
+  bool is_v2(const HierarchyPart& part) const { return hierarchy(part).version == CgroupVersion::V2; }
 
   libcgroup::Settings no_settings() const {
     libcgroup::Settings settings;
-    for (const Part& part : parts) {
+    for (const HierarchyPart& part : parts) {
       for (const std::string& name : part.names) settings[name];
     }
     return settings;
@@ -143,7 +143,7 @@ struct CgroupTree::Impl {
 
   /// Parents first: a group joins its parent's domain (kernel/cgroup/cgroup.c, cgroup_enable_threaded).
   Result<void> make_threaded(const std::vector<NodeId>& nodes) const {
-    for (const Part& part : parts) {
+    for (const HierarchyPart& part : parts) {
       if (!is_v2(part)) continue;
       for (const NodeId node : nodes) {
         const NodeId parent = tree[node].parent;
@@ -157,18 +157,18 @@ struct CgroupTree::Impl {
     return {};
   }
 
-  std::string folder(const Part& part, NodeId node) const {
+  std::string folder(const HierarchyPart& part, NodeId node) const {
     return hierarchy(part).base + "/" + owner + "/" + tree.path(node);
   }
 
   /// Where the hierarchy lists the threads of a group.
-  std::string threads_file(const Part& part, NodeId node) const {
+  std::string threads_file(const HierarchyPart& part, NodeId node) const {
     const bool to_proxy = is_v2(part) && proxied.contains(node);
     const std::string group = to_proxy ? folder(part, node) + "/" + kProxyName : folder(part, node);
     return group + (is_v2(part) ? "/cgroup.threads" : "/tasks");
   }
 
-  bool lists_thread(const Part& part, NodeId node, pid_t tid) const {
+  bool lists_thread(const HierarchyPart& part, NodeId node, pid_t tid) const {
     std::istringstream tids(read_file(threads_file(part, node)).value_or(""));
     const std::istream_iterator<pid_t> first(tids);
     return std::find(first, {}, tid) != std::istream_iterator<pid_t>();
@@ -195,7 +195,7 @@ struct CgroupTree::Impl {
   /// Only on v2, where its parent then has all controllers enabled for it.
   Result<void> create_proxy(const std::string& name) {
     libcgroup::Settings settings;
-    for (const Part& part : parts) {
+    for (const HierarchyPart& part : parts) {
       for (const std::string& controller : part.names) {
         if (is_v2(part)) settings[controller];
       }
@@ -205,7 +205,7 @@ struct CgroupTree::Impl {
 
   /// A group that lacks a controller takes every write as ENOENT, and one with a controller that is not used
   /// costs: libcgroup's word is not taken for it.
-  Result<void> check_enabled(const Part& part, const std::string& below, bool has_children) const {
+  Result<void> check_enabled(const HierarchyPart& part, const std::string& below, bool has_children) const {
     const std::string path = hierarchy(part).base + "/" + owner + below + "/cgroup.subtree_control";
     const Result<std::string> text = read_file(path);
     if (!text) return tl::unexpected(text.error());
@@ -222,7 +222,7 @@ struct CgroupTree::Impl {
   }
 
   Result<void> check_enabled() const {
-    for (const Part& part : parts) {
+    for (const HierarchyPart& part : parts) {
       if (!is_v2(part)) continue;
       if (Result<void> checked = check_enabled(part, "", true); !checked) return checked;
       for (const NodeId node : present(kRoot)) {
@@ -235,15 +235,15 @@ struct CgroupTree::Impl {
     return {};
   }
 
-  const Part* part_of(Controller controller) const {
+  const HierarchyPart* part_of(Controller controller) const {
     const Hierarchy* wanted = hierarchies.find(controller);
     const auto found = std::find_if(parts.begin(), parts.end(),
-                                    [&](const Part& part) { return &hierarchy(part) == wanted; });
+                                    [&](const HierarchyPart& part) { return &hierarchy(part) == wanted; });
     return found == parts.end() ? nullptr : &*found;
   }
 
   /// libcgroup writes to a threaded group's cgroup.threads, which takes nobody from outside its domain.
-  Result<void> attach_process(pid_t pid, NodeId node, const Part& part) const {
+  Result<void> attach_process(pid_t pid, NodeId node, const HierarchyPart& part) const {
     const std::string file = folder(part, node) + "/cgroup.procs";
     if (const int error = write_file(file, std::to_string(pid))) {
       return fail(ErrorKind::Infrastructure, fmt::format("attach process {} to", pid), file, error);
@@ -251,7 +251,7 @@ struct CgroupTree::Impl {
     return {};
   }
 
-  Result<void> attach(pid_t pid, NodeId node, const Part& part) const {
+  Result<void> attach(pid_t pid, NodeId node, const HierarchyPart& part) const {
     const bool to_proxy = is_v2(part) && proxied.contains(node);
     if (is_v2(part) && tree.thread_root_of(node) != kNoParent) return attach_process(pid, node, part);
     return libcgroup::attach(to_proxy ? proxy_group(node) : group(node), {part.names.front()}, pid);
@@ -266,7 +266,7 @@ struct CgroupTree::Impl {
 
   std::vector<Folder> folders() const {
     std::vector<Folder> result;
-    for (const Part& part : parts) {
+    for (const HierarchyPart& part : parts) {
       result.push_back({hierarchy(part).base + "/" + owner, hierarchy(part).version});
     }
     return result;
@@ -312,7 +312,7 @@ Result<void> CgroupTree::add(const MachineFacts& machine, NodeId top, const std:
 
 Result<void> CgroupTree::remove(NodeId top, std::chrono::milliseconds deadline) {
   std::vector<Folder> folders;
-  for (const Part& part : impl_->parts) {
+  for (const HierarchyPart& part : impl_->parts) {
     folders.push_back({path(top, part.controller), impl_->hierarchy(part).version});
   }
   for (const NodeId node : impl_->tree.subtree(top)) impl_->absent.insert(node);
@@ -346,19 +346,19 @@ Result<std::string> CgroupTree::read(NodeId node, const KnobWrite& write, const 
 }
 
 Result<void> CgroupTree::attach(pid_t pid, NodeId node) {
-  for (const Part& part : impl_->parts) {
+  for (const HierarchyPart& part : impl_->parts) {
     if (Result<void> attached = impl_->attach(pid, node, part); !attached) return attached;
   }
   return {};
 }
 
 Result<void> CgroupTree::attach(pid_t pid, NodeId node, Controller controller) {
-  const Part* part = impl_->part_of(controller);
+  const HierarchyPart* part = impl_->part_of(controller);
   return part ? impl_->attach(pid, node, *part) : Result<void>{};
 }
 
 int CgroupTree::migrate(pid_t pid, NodeId node) {
-  for (const Part& part : impl_->parts) {
+  for (const HierarchyPart& part : impl_->parts) {
     const std::string proxy = proxy_path(node, part.controller);
     const std::string group = proxy.empty() ? path(node, part.controller) : proxy;
     if (const int error = write_file(group + "/cgroup.procs", std::to_string(pid))) return error;
@@ -367,7 +367,7 @@ int CgroupTree::migrate(pid_t pid, NodeId node) {
 }
 
 int CgroupTree::migrate_thread(pid_t tid, NodeId node) {
-  for (const Part& part : impl_->parts) {
+  for (const HierarchyPart& part : impl_->parts) {
     if (const int error = write_file(impl_->threads_file(part, node), std::to_string(tid))) return error;
   }
   return 0;
@@ -376,9 +376,9 @@ int CgroupTree::migrate_thread(pid_t tid, NodeId node) {
 std::vector<NodeId> CgroupTree::nodes_with_thread(pid_t tid) const {
   std::vector<NodeId> nodes;
   for (const NodeId node : impl_->present(kRoot)) {
-    const bool is_listed = std::any_of(impl_->parts.begin(), impl_->parts.end(), [&](const Part& part) {
-      return impl_->lists_thread(part, node, tid);
-    });
+    const bool is_listed =
+        std::any_of(impl_->parts.begin(), impl_->parts.end(),
+                    [&](const HierarchyPart& part) { return impl_->lists_thread(part, node, tid); });
     if (is_listed) nodes.push_back(node);
   }
   return nodes;
@@ -397,7 +397,7 @@ int CgroupTree::switch_controller(NodeId top, Controller controller, bool is_on)
 }
 
 Result<void> CgroupTree::attach_to_owner(pid_t pid, Controller controller) {
-  const Part* part = impl_->part_of(controller);
+  const HierarchyPart* part = impl_->part_of(controller);
   if (!part) return {};
   if (!impl_->is_v2(*part)) return libcgroup::attach(impl_->group(""), {part->names.front()}, pid);
   const std::string proxy = impl_->group(kProxyName);
@@ -413,12 +413,12 @@ std::string CgroupTree::path(NodeId node, Controller controller) const {
 
 std::vector<std::string> CgroupTree::folders(NodeId node) const {
   std::vector<std::string> result;
-  for (const Part& part : impl_->parts) result.push_back(path(node, part.controller));
+  for (const HierarchyPart& part : impl_->parts) result.push_back(path(node, part.controller));
   return result;
 }
 
 std::string CgroupTree::proxy_path(NodeId node, Controller controller) const {
-  const Part* part = impl_->part_of(controller);
+  const HierarchyPart* part = impl_->part_of(controller);
   if (!part || !impl_->is_v2(*part) || !impl_->proxied.contains(node)) return {};
   return path(node, controller) + "/" + kProxyName;
 }

@@ -101,11 +101,11 @@ std::string minimum_text(const std::string& name, const FigureDifferences& figur
 }
 
 std::string again(const CompareChoice& choice, const std::string& file) {
-  std::string text =
-      fmt::format("treeline compare {} {} --scenario {}", quoted(choice.a), quoted(choice.b), quoted(file));
-  if (choice.mode != "v2") text += " --mode " + quoted(choice.mode);
-  if (!choice.cache.empty()) text += " --cache " + quoted(choice.cache);
-  if (!choice.fault.empty()) text += " --fault " + quoted(choice.fault);
+  std::string text = fmt::format("treeline compare {} {} --scenario {}", shell_quoted(choice.a),
+                                 shell_quoted(choice.b), shell_quoted(file));
+  if (choice.mode != "v2") text += " --mode " + shell_quoted(choice.mode);
+  if (!choice.cache.empty()) text += " --cache " + shell_quoted(choice.cache);
+  if (!choice.fault.empty()) text += " --fault " + shell_quoted(choice.fault);
   if (!choice.transform.empty()) text += " --transform " + choice.transform;
   return text;
 }

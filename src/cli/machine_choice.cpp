@@ -29,7 +29,7 @@ Result<std::optional<PlantedFault>> fault_of(const MachineChoice& choice) {
 std::string replay_options(const MachineChoice& choice) {
   std::string text;
   const auto add = [&](const char* option, const std::string& value) {
-    if (!value.empty()) text += fmt::format(" {} {}", option, quoted(value));
+    if (!value.empty()) text += fmt::format(" {} {}", option, shell_quoted(value));
   };
   if (choice.is_host()) {
     add("--cgroup-root", choice.host.cgroup_root);

@@ -2,10 +2,11 @@
 
 #include <string>
 
+#include "model/units.h"
+
 namespace treeline {
 
 Result<void> check_shape(const LabShape& shape) {
-  constexpr int64_t kMiB = 1 << 20;
   constexpr int64_t kLeastMemory = 128 * kMiB;
   constexpr int64_t kMost = (int64_t{1} << 18) * kMiB;
   if (shape.mode != "v1" && shape.mode != "v2" && shape.mode != "hybrid") {

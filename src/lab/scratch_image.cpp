@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "cgroup/fd.h"
+#include "lab/zero_bytes.h"
 #include "machine/process.h"
 
 namespace treeline {
@@ -13,10 +14,6 @@ namespace treeline {
 namespace {
 
 constexpr size_t kBlockBytes = 4096;
-
-bool is_zero(std::string_view block) {
-  return std::all_of(block.begin(), block.end(), [](char c) { return c == '\0'; });
-}
 
 std::string to_chunks(std::string_view disk) {
   std::string chunks;

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "lab/cache.h"
+#include "lab/zero_bytes.h"
 #include "machine/process.h"
 
 namespace treeline {
@@ -17,19 +18,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kBlockBytes = 1 << 20;
+constexpr size_t kCopyBytes = 1 << 20;
 
 /// Calls `use(offset, bytes)` for all data of a file, which is read without its holes.
 template <typename Use>
 Result<void> for_each_block(const Fd& fd, const Use& use) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return fail(ErrorKind::Infrastructure, "look at", "a file", errno);
-  std::string block(kBlockBytes, '\0');
+  std::string block(kCopyBytes, '\0');
   off_t at = 0;
   while ((at = ::lseek(fd.get(), at, SEEK_DATA)) >= 0 && at < status.st_size) {
     const off_t end = ::lseek(fd.get(), at, SEEK_HOLE);
     while (at < end) {
-      const auto length = static_cast<size_t>(std::min<off_t>(kBlockBytes, end - at));
+      const auto length = static_cast<size_t>(std::min<off_t>(kCopyBytes, end - at));
       const ssize_t got = ::pread(fd.get(), block.data(), length, at);
       if (got <= 0) return fail(ErrorKind::Infrastructure, "read", "a snapshot", got < 0 ? errno : EIO);
       if (Result<void> used = use(at, std::string_view(block.data(), static_cast<size_t>(got))); !used)
@@ -38,10 +39,6 @@ Result<void> for_each_block(const Fd& fd, const Use& use) {
     }
   }
   return {};
-}
-
-bool is_zero(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == '\0'; });
 }
 
 /// Copies `from`, leaving out the pages that are zero: most of a guest's memory.

@@ -16,8 +16,6 @@ namespace {
 
 using Predicate = std::function<bool(size_t)>;
 
-bool all(size_t /*action*/) { return true; }
-
 /// The tree, its groups and its workers as an action finds them.
 class Instant {
  public:
@@ -215,7 +213,7 @@ std::optional<Fault> unmet_attempt(const Scenario& scenario, size_t i, const Mac
   const std::string path = fmt::format("/actions/{}/kind", i);
   const std::string why = why_not_here(scenario, scenario.actions[i], machine);
   if (!why.empty()) return Fault{path, why};
-  const int due = due_errno(scenario, i, machine, all);
+  const int due = due_errno(scenario, i, machine, every_action);
   if (due == 0) return Fault{path, "the kernel's rules would take it"};
   if (due == ESRCH) return Fault{path, "the worker is dead by then"};
   return std::nullopt;

@@ -17,7 +17,7 @@ constexpr Controller kFreezer = Controller::Freezer;
 constexpr Controller kCore = Controller::Core;
 constexpr CounterFile kNone{"", "", 1};
 
-constexpr std::array<CounterInfo, 36> kTable{{
+constexpr std::array<CounterInfo, 36> kCounters{{
     {C::CpuUsageNs,
      "cpu_usage_ns",
      kCpuacct,
@@ -349,12 +349,12 @@ std::optional<int64_t> parse_keyed(std::string_view text, std::string_view key, 
 
 }  // namespace
 
-std::span<const CounterInfo> counter_table() { return kTable; }
+std::span<const CounterInfo> counter_table() { return kCounters; }
 
-const CounterInfo& counter_info(Counter counter) { return kTable[static_cast<size_t>(counter)]; }
+const CounterInfo& counter_info(Counter counter) { return kCounters[static_cast<size_t>(counter)]; }
 
 std::optional<Counter> counter_from_name(std::string_view name) {
-  for (const CounterInfo& info : kTable) {
+  for (const CounterInfo& info : kCounters) {
     if (info.name == name) return info.counter;
   }
   return std::nullopt;

@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 2> kIoDirections{"read", "write"};
 constexpr std::array<std::string_view, 5> kStrategies{"leaves_only", "all_nodes", "random", "depth",
                                                       "custom"};
 
-Json number_or_max(const std::optional<int64_t>& value) { return value ? Json(*value) : Json("max"); }
+Json json_number_or_max(const std::optional<int64_t>& value) { return value ? Json(*value) : Json("max"); }
 
 std::optional<int64_t> read_number_or_max(const Json& in, const std::string& path) {
   if (in.is_string() && in.get_ref<const std::string&>() == "max") return std::nullopt;
@@ -33,7 +33,7 @@ namespace json_detail {
 Json knob_value_to_json(const KnobValue& value) {
   Json out;
   if (const auto* bandwidth = std::get_if<CpuBandwidth>(&value)) {
-    out["quota_us"] = number_or_max(bandwidth->quota_us);
+    out["quota_us"] = json_number_or_max(bandwidth->quota_us);
     out["period_us"] = bandwidth->period_us;
     return out;
   }
@@ -46,7 +46,7 @@ Json knob_value_to_json(const KnobValue& value) {
     if (rates->write_ops) out["write_ops"] = *rates->write_ops;
     return out;
   }
-  return number_or_max(std::get<Amount>(value).value);
+  return json_number_or_max(std::get<Amount>(value).value);
 }
 
 KnobValue knob_value_from_json(Knob knob, const Json& in, const std::string& path) {

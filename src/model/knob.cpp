@@ -151,6 +151,11 @@ std::optional<Illegality> out_of_range(const KnobInfo& info, const std::optional
 
 }  // namespace
 
+bool overlap(const IdSet& one, const IdSet& other) {
+  return std::any_of(one.ids.begin(), one.ids.end(),
+                     [&](int id) { return std::binary_search(other.ids.begin(), other.ids.end(), id); });
+}
+
 std::vector<KnobWrite> encode(Knob knob, const KnobValue& value, const Limits& limits,
                               const KnobContext& context) {
   const KnobInfo& info = knob_info(knob);

@@ -73,6 +73,7 @@ struct IdSet {
   std::vector<int> ids;
   auto operator<=>(const IdSet&) const = default;
 };
+bool overlap(const IdSet& one, const IdSet& other);
 
 /// `io.max`, per second, for the scenario's one block device. nullopt is "max".
 struct IoRates {

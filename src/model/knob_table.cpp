@@ -30,7 +30,7 @@ constexpr int64_t kMaxPids = 4'194'304;             // PID_MAX_LIMIT; pids.max a
 constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();  // kernel/cgroup/cgroup.c: INT_MAX is "max"
 constexpr int64_t kMaxId = 8191;                                  // CONFIG_NR_CPUS at its largest
 
-constexpr std::array<KnobInfo, 21> kTable{{
+constexpr std::array<KnobInfo, 21> kKnobs{{
     {Knob::CpuMax, Controller::Cpu, "cpu.max", Files(kCpuMaxV1), KnobType::Bandwidth, 1'000, kMaxQuotaUs,
      true, Rounding::None, "CPU time per period"},
     {Knob::CpuMaxBurst, Controller::Cpu, "cpu.max.burst", Files(kCpuBurstV1), KnobType::Amount, 0,
@@ -153,12 +153,12 @@ constexpr std::array<std::string_view, 9> kControllerNames{"cpu", "cpuacct", "me
 
 }  // namespace
 
-std::span<const KnobInfo> knob_table() { return kTable; }
+std::span<const KnobInfo> knob_table() { return kKnobs; }
 
-const KnobInfo& knob_info(Knob knob) { return kTable[static_cast<size_t>(knob)]; }
+const KnobInfo& knob_info(Knob knob) { return kKnobs[static_cast<size_t>(knob)]; }
 
 std::optional<Knob> knob_from_name(std::string_view v2_name) {
-  for (const KnobInfo& info : kTable) {
+  for (const KnobInfo& info : kKnobs) {
     if (info.name == v2_name) return info.knob;
   }
   return std::nullopt;

@@ -135,13 +135,15 @@ struct WorkerObservation {
   bool operator==(const WorkerObservation&) const = default;
 };
 
+inline constexpr int64_t kNever = -1;  ///< As a time.
+
 /// When an action really happened and what the kernel answered.
 struct ActionObservation {
   static constexpr int64_t kNotTried = -1;  ///< The window was over before its turn came.
   int64_t started_ns = 0;
   /// Freeze: when the state read FROZEN; Thaw: when it read THAWED; Kill: when no task was left; SetLimit,
-  /// DisableController, EnableController, attempts: when the last call had returned; -1: never.
-  int64_t completed_ns = -1;
+  /// DisableController, EnableController, attempts: when the last call had returned; else kNever.
+  int64_t completed_ns = kNever;
   int write_errno = 0;
   /// Progress of each worker (by index) when the action had completed. For Thaw: just before the write.
   std::vector<int64_t> progress;

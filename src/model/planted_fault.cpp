@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 79> kTable{{
+constexpr std::array<PlantedFaultInfo, 79> kFaults{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -503,12 +503,12 @@ constexpr std::array<PlantedFaultInfo, 79> kTable{{
 
 }  // namespace
 
-std::span<const PlantedFaultInfo> planted_fault_table() { return kTable; }
+std::span<const PlantedFaultInfo> planted_fault_table() { return kFaults; }
 
-const PlantedFaultInfo& planted_fault_info(PlantedFault fault) { return kTable[static_cast<size_t>(fault)]; }
+const PlantedFaultInfo& planted_fault_info(PlantedFault fault) { return kFaults[static_cast<size_t>(fault)]; }
 
 std::optional<PlantedFault> planted_fault_from_name(std::string_view name) {
-  for (const PlantedFaultInfo& info : kTable) {
+  for (const PlantedFaultInfo& info : kFaults) {
     if (info.name == name) return info.fault;
   }
   return std::nullopt;

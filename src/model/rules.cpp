@@ -259,8 +259,7 @@ void check_hotplug(const Scenario& scenario, size_t i, const MachineFacts& machi
 void check_change(const Scenario& scenario, size_t i, const MachineFacts& machine,
                   std::vector<Fault>& faults) {
   const Action& action = scenario.actions[i];
-  const auto all = [](size_t) { return true; };
-  const Tree tree = scenario_after(scenario, i, all).tree;
+  const Tree tree = scenario_after(scenario, i, every_action).tree;
   const std::string path = fmt::format("/actions/{}/knob", i);
   if (!machine.has(action.knob)) {
     faults.push_back({path, "this machine does not have the knob"});
@@ -275,7 +274,7 @@ void check_change(const Scenario& scenario, size_t i, const MachineFacts& machin
   } else if (action.knob == Knob::CpuWeight && (tree[action.node].limits.contains(Knob::CpuWeightNice) ||
                                                 tree[action.node].limits.contains(Knob::CpuIdle))) {
     faults.push_back({path, "the node has its weight by another knob"});
-  } else if (const int error = due_errno(scenario, i, machine, all)) {
+  } else if (const int error = due_errno(scenario, i, machine, every_action)) {
     faults.push_back({path, fmt::format("the kernel's rules refuse it ({})", strerrorname_np(error))});
   }
 }

@@ -13,7 +13,7 @@ bool is_idle(const Limits& limits) { return amount(limits, Knob::CpuIdle) == 1; 
 int set_shares(const Limits& limits) { return is_idle(limits) ? EINVAL : 0; }
 
 /// kernel/sched/core.c, cpu_weight_write_u64; before it cgroup_file_write reads an unsigned number.
-int set_weight(const Limits& limits, int64_t weight) {
+int set_weight_v2(const Limits& limits, int64_t weight) {
   if (weight < 0) return EINVAL;
   return weight < 1 || weight > 10'000 ? ERANGE : set_shares(limits);
 }
@@ -33,7 +33,7 @@ int set_amount_v2(const Limits& limits, Knob knob, const Amount& value) {
   const int64_t number = *value.value;
   switch (knob) {
     case Knob::CpuWeight:
-      return set_weight(limits, number);
+      return set_weight_v2(limits, number);
     case Knob::CpuWeightNice:
       return set_nice(limits, number);
     case Knob::CpuIdle:         // sched_group_set_idle

@@ -168,6 +168,9 @@ std::vector<Fault> validate(const Scenario& scenario);
 /// and workers that were moved by those that `taken` says were done. A node that is not there by then has no
 /// limits, and its workers are idle; one that has lost a controller has lost its limits for good. Threads
 /// that have left their process are not told apart: see model/threads.h.
+/// For these and their like: that all actions were taken.
+inline bool every_action(size_t /*action*/) { return true; }
+
 Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken);
 /// CPUs that are offline by then.
 std::set<int> offline_after(const Scenario& scenario, size_t actions,

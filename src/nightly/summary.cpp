@@ -36,7 +36,7 @@ JudgedFailure judged(NightFailure failure, const SummaryInput& input) {
   const auto options = input.replay_options.find(failure.machine);
   result.replay_command =
       replay_command(failure.file, failure.fault,
-                     fmt::format(" --machine {}{}", quoted(failure.machine),
+                     fmt::format(" --machine {}{}", shell_quoted(failure.machine),
                                  options == input.replay_options.end() ? "" : options->second));
   result.failure = std::move(failure);
   return result;

@@ -12,8 +12,6 @@ namespace treeline {
 
 namespace {
 
-constexpr int64_t kNever = -1;
-
 bool may_die_late(const Scenario& scenario, NodeId node) {
   const std::vector<size_t> workers = workers_in(scenario, node);
   const bool waits = std::any_of(workers.begin(), workers.end(), [&](size_t i) {

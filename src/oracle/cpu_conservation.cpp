@@ -12,7 +12,7 @@ namespace treeline {
 
 namespace {
 
-constexpr double kRoundingNs = 2'000;
+constexpr double kUsageRoundingNs = 2'000;
 
 std::optional<int64_t> used_ns(const Observation& observation, NodeId node) {
   const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
@@ -31,7 +31,7 @@ Account account_of(const Scenario& scenario, const Observation& observation,
   for (const size_t i : workers) {
     const WorkerObservation& worker = observation.workers[i];
     account.used_ns += static_cast<double>(worker.user_ns + worker.system_ns);
-    account.tolerance_ns += static_cast<double>(worker.attached_cpu_ns) + kRoundingNs +
+    account.tolerance_ns += static_cast<double>(worker.attached_cpu_ns) + kUsageRoundingNs +
                             static_cast<double>(observation.machine.tick_ns()) + max_gap_ns(observation);
     const bool died = worker.end == WorkerEnd::OomKilled || worker.end == WorkerEnd::Killed;
     if (died && tasks_wanted(scenario.workers[i].workload) > 1) account.complete = false;
@@ -68,7 +68,7 @@ std::vector<Finding> judge_cpu_conservation(const Scenario& scenario, const Obse
       most = std::max(most, static_cast<double>(child_ns.value_or(0)));
     }
     if (!all_read) continue;
-    const double tolerance = own.tolerance_ns + kRoundingNs * static_cast<double>(children.size());
+    const double tolerance = own.tolerance_ns + kUsageRoundingNs * static_cast<double>(children.size());
     std::string why;
     if (most <= tolerance) why = "no child used more than the tolerance";
     if (!own.complete) why = "a killed worker left children";

@@ -16,7 +16,6 @@ namespace {
 
 constexpr int64_t kHalfLifeNs = 32'000'000;
 constexpr int kHalfLives = 8;
-constexpr double kTaskShares = 1'024;
 
 /// kernel/sched/fair.c: update_max_interval
 int64_t balance_interval_ns(const Observation& observation) {
@@ -28,16 +27,16 @@ int64_t warm_up_ns(const Observation& observation) {
 }
 
 /// Weights and workers as they are in the last stretch, and as they were at any time.
-struct Course {
+struct Stretches {
   Scenario end;
   std::vector<Scenario> all;
 
-  static Course of(const Scenario& scenario, const Observation& observation) {
-    Course course{scenario_at_end(scenario, observation), {}};
+  static Stretches of(const Scenario& scenario, const Observation& observation) {
+    Stretches stretches{scenario_at_end(scenario, observation), {}};
     for (size_t actions = 0; actions <= scenario.actions.size(); ++actions) {
-      course.all.push_back(scenario_in_force(scenario, observation, actions));
+      stretches.all.push_back(scenario_in_force(scenario, observation, actions));
     }
-    return course;
+    return stretches;
   }
 };
 
@@ -49,9 +48,9 @@ double threads_at(const Scenario& scenario, NodeId node) {
 }
 
 /// The most that may be left of a group's load elsewhere, from any time at which it had tasks.
-double most_left(const Course& course, NodeId node) {
+double most_left(const Stretches& stretches, NodeId node) {
   double most = 0;
-  for (const Scenario& then : course.all) {
+  for (const Scenario& then : stretches.all) {
     double left = kTaskShares * threads_at(then, node);
     for (const NodeId child : then.tree.children(node)) {
       if (workers_in(then, child).empty()) continue;
@@ -63,14 +62,15 @@ double most_left(const Course& course, NodeId node) {
 }
 
 /// ε of a group that competes: see the header.
-double weight_error(const Course& course, NodeId node) {
-  const Scenario& scenario = course.end;
+double weight_error(const Stretches& stretches, NodeId node) {
+  const Scenario& scenario = stretches.end;
   double here = kTaskShares * threads_at(scenario, node);
   for (const NodeId child : scenario.tree.children(node)) {
     if (workers_in(scenario, child).empty()) continue;
-    here += static_cast<double>(shares_of(scenario.tree[child].limits)) / (1 + weight_error(course, child));
+    here +=
+        static_cast<double>(shares_of(scenario.tree[child].limits)) / (1 + weight_error(stretches, child));
   }
-  return std::ldexp(most_left(course, node) / here, -kHalfLives);
+  return std::ldexp(most_left(stretches, node) / here, -kHalfLives);
 }
 
 bool anything_takes_tasks_away(const Scenario& scenario) {
@@ -150,8 +150,8 @@ struct Interval {
 std::vector<Finding> judge_cpu_fairness(const Scenario& drawn, const Observation& observation) {
   std::vector<Finding> findings;
   if (anything_takes_tasks_away(drawn)) return findings;
-  const Course course = Course::of(drawn, observation);
-  const Scenario& scenario = course.end;
+  const Stretches stretches = Stretches::of(drawn, observation);
+  const Scenario& scenario = stretches.end;
   const int64_t warm_ns = last_change_ns(drawn, observation) + warm_up_ns(observation);
   for (NodeId parent = 0; parent < scenario.tree.size(); ++parent) {
     const int cpu = contended_cpu(scenario, observation, parent);
@@ -170,7 +170,7 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& drawn, const Observation
     }
     if (groups.empty() || competitors < 2) continue;
     double error = std::ldexp(1, -kHalfLives);  // of a leaf proxy
-    for (const NodeId child : groups) error = std::max(error, weight_error(course, child));
+    for (const NodeId child : groups) error = std::max(error, weight_error(stretches, child));
     const double quantum = std::max(static_cast<double>(observation.machine.base_slice_ns),
                                     static_cast<double>(observation.machine.tick_ns())) +
                            tick_or_gap_ns(observation, cpu);

@@ -11,13 +11,7 @@ namespace {
 
 constexpr double kOwnerSharesV1 = 262'144;
 constexpr int64_t kOwnerWeightV2 = 10'000;
-constexpr double kTaskShares = 1'024;
 constexpr double kProcStatNs = 10'000'000;
-
-bool overlap(const IdSet& one, const IdSet& other) {
-  return std::any_of(one.ids.begin(), one.ids.end(),
-                     [&](int id) { return std::binary_search(other.ids.begin(), other.ids.end(), id); });
-}
 
 /// The most CPU time that a node's quota lets through for certain.
 std::optional<double> sure_cap_ns(const Limits& limits, int64_t length_ns) {

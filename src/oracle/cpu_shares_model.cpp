@@ -26,11 +26,6 @@ std::vector<double> wants_of(std::span<const CpuEntity> entities) {
   return wants;
 }
 
-bool overlap(const IdSet& one, const IdSet& other) {
-  return std::any_of(one.ids.begin(), one.ids.end(),
-                     [&](int id) { return std::binary_search(other.ids.begin(), other.ids.end(), id); });
-}
-
 bool is_below(std::span<const CpuEntity> entities, size_t entity, size_t top) {
   int at = static_cast<int>(entity);
   while (at > static_cast<int>(top)) at = entities[static_cast<size_t>(at)].parent;

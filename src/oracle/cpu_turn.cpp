@@ -9,8 +9,6 @@ namespace treeline {
 
 namespace {
 
-constexpr double kTaskShares = 1'024;  ///< Of a task of nice 0, and of a group with the default weight.
-
 int64_t tasks_of(const Scenario& scenario, const std::vector<size_t>& workers) {
   int64_t tasks = 0;
   for (const size_t i : workers) tasks += competing_tasks(scenario.workers[i].workload);

@@ -13,6 +13,9 @@
 /// the invariants; knows nothing of what the kernel reported.
 namespace treeline {
 
+/// Of a task of nice 0, and of a group with the default weight.
+inline constexpr double kTaskShares = 1'024;
+
 /// Most tasks at a time: pids counts processes and threads.
 int64_t tasks_wanted(const Workload& workload);
 /// Most of its tasks that compete for a CPU at a time; an idle one next to never does.

@@ -15,8 +15,6 @@ namespace treeline {
 
 namespace {
 
-constexpr int64_t kNever = -1;
-
 /// The executor had time for it.
 bool was_tried(const Observation& observation, size_t action) {
   return observation.actions[action].started_ns != ActionObservation::kNotTried;

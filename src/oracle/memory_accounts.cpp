@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/rules.h"
+#include "model/units.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
@@ -12,12 +13,6 @@
 namespace treeline {
 
 namespace {
-
-constexpr double kMiB = 1 << 20;
-
-Subject subject_of(const char* name, NodeId node) { return {name, Controller::Memory, node, "MiB"}; }
-
-double mib(int64_t bytes) { return static_cast<double>(bytes) / kMiB; }
 
 std::optional<int64_t> current(const Observation& observation, NodeId node) {
   return get(observation.nodes[static_cast<size_t>(node)].after, Counter::MemoryCurrent);
@@ -90,7 +85,8 @@ std::vector<Finding> judge_memory_conservation(const Scenario& scenario, const O
     if (most <= 2 * tolerance) why = "its children hold too little to tell";
     if (!all_still(scenario, observation, node)) why = "its workers were not still when it was read";
     Finding finding = equal_within(
-        subject_of("memory.conservation", node), mib(*charged), mib(below + base + own.sure), mib(tolerance),
+        memory_subject("memory.conservation", node), mib(*charged), mib(below + base + own.sure),
+        mib(tolerance),
         fmt::format("memory of {} against its own tasks' and its children's", scenario.tree.path(node)), why);
     if (!all_still(scenario, observation, node)) finding.status = Status::Inconclusive;
     findings.push_back(std::move(finding));
@@ -114,11 +110,11 @@ std::vector<Finding> judge_memory_rss(const Scenario& scenario, const Observatio
     if (held.sure + held.rss == 0 && held.possible == 0) continue;
     const std::string path = scenario.tree.path(node);
     const std::string why = held.sure * 2 <= most ? "its workers hold too little to tell" : "";
-    findings.push_back(at_least(subject_of("memory.rss", node), mib(*charged), mib(least),
+    findings.push_back(at_least(memory_subject("memory.rss", node), mib(*charged), mib(least),
                                 fmt::format("memory charged to {} against what its workers hold", path),
                                 why));
     findings.push_back(
-        at_most(subject_of("memory.rss", node), mib(*charged), mib(most),
+        at_most(memory_subject("memory.rss", node), mib(*charged), mib(most),
                 fmt::format("memory charged to {} against all that its workers could cause", path), why));
   }
   return findings;
@@ -153,7 +149,7 @@ std::vector<Finding> judge_memory_drained(const Scenario& scenario, const Observ
                           static_cast<int64_t>(workers.size()) * kWorkerPages * observation.machine.page_size;
     const std::string why = *peak <= bound ? "it never held more than may stay" : "";
     findings.push_back(at_most(
-        subject_of("memory.drained", node), mib(*left), mib(bound),
+        memory_subject("memory.drained", node), mib(*left), mib(bound),
         fmt::format("memory still charged to {} after all of its tasks are gone", scenario.tree.path(node)),
         why));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/rules.h"
+#include "model/units.h"
 #include "oracle/cpu_potential.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
@@ -14,8 +15,6 @@
 namespace treeline {
 
 namespace {
-
-constexpr double kMiB = 1 << 20;
 
 double delay_seconds(int64_t over_pages, int64_t high_pages, int64_t hz) {
   const double over = static_cast<double>(over_pages) / static_cast<double>(std::max<int64_t>(high_pages, 1));

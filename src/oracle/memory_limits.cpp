@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/units.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
@@ -13,10 +14,7 @@ namespace treeline {
 
 namespace {
 
-constexpr double kMiB = 1 << 20;
 constexpr int64_t kForcedPages = 8;
-
-Subject subject_of(const char* name, NodeId node) { return {name, Controller::Memory, node, "MiB"}; }
 
 /// The most that any reading showed; nullopt where there was none.
 std::optional<int64_t> peak_bytes(const NodeObservation& node) {
@@ -129,7 +127,7 @@ void judge_max_in(const Scenario& scenario, const Observation& observation, cons
     }
     if (!are_done) why = "its workers were not done";
     findings.push_back(at_most(
-        subject_of("memory.max", node), static_cast<double>(*most) / kMiB, static_cast<double>(bound) / kMiB,
+        memory_subject("memory.max", node), mib(*most), mib(bound),
         fmt::format("most memory charged to {} from {:.1f} to {:.1f} ms", scenario.tree.path(node),
                     static_cast<double>(segment.from_ns) / 1e6, static_cast<double>(segment.to_ns) / 1e6),
         why));
@@ -157,14 +155,13 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
     if (!all_settled(scenario, observation, node)) why = "its workers were not done";
     const std::string path = scenario.tree.path(node);
     if (const auto peak = peak_bytes(observation.nodes[static_cast<size_t>(node)])) {
-      findings.push_back(at_most(subject_of("memory.max", node), static_cast<double>(*peak) / kMiB,
-                                 static_cast<double>(bound) / kMiB,
+      findings.push_back(at_most(memory_subject("memory.max", node), mib(*peak), mib(bound),
                                  fmt::format("most memory charged to {}", path), why));
     }
     if (observation.machine.swap_bytes > 0) continue;  // what was touched may be swapped out
-    findings.push_back(at_most(subject_of("memory.max", node),
+    findings.push_back(at_most(memory_subject("memory.max", node),
                                static_cast<double>(witnessed_bytes(scenario, observation, node)) / kMiB,
-                               static_cast<double>(bound) / kMiB,
+                               mib(bound),
                                fmt::format("memory that workers in {} hold, by their own count", path), why));
   }
   return findings;
@@ -188,9 +185,9 @@ Finding judge_missing_kill(const Scenario& scenario, const Observation& observat
   const int64_t demand = held_demand_bytes(scenario, node);
   const int kills = oom_killed_in(scenario, observation, node);
   const bool settled = all_settled(scenario, observation, node);
-  const std::string what = fmt::format(
-      "{} with memory.max {:.3f} MiB, whose workers want {:.3f} MiB at once: {} OOM-killed",
-      scenario.tree.path(node), static_cast<double>(limit) / kMiB, static_cast<double>(demand) / kMiB, kills);
+  const std::string what =
+      fmt::format("{} with memory.max {:.3f} MiB, whose workers want {:.3f} MiB at once: {} OOM-killed",
+                  scenario.tree.path(node), mib(limit), mib(demand), kills);
   const bool cut_short = any_failed(scenario, observation, node);
   std::string why;
   if (!settled || cut_short) why = "they were not done";
@@ -200,9 +197,9 @@ Finding judge_missing_kill(const Scenario& scenario, const Observation& observat
   if (demand <= limit && most > limit) why = "that is too near the limit to tell";
   if (demand <= limit && kills > 0) why = "they were killed before they wanted that much";
   const bool must_kill = demand > limit && settled && !cut_short;
-  Finding finding = is_true(subject_of("memory.oom", node), !must_kill || kills > 0, what, why);
-  finding.bound = static_cast<double>(limit) / kMiB;
-  finding.observed = static_cast<double>(demand) / kMiB;
+  Finding finding = is_true(memory_subject("memory.oom", node), !must_kill || kills > 0, what, why);
+  finding.bound = mib(limit);
+  finding.observed = mib(demand);
   return finding;
 }
 
@@ -224,7 +221,7 @@ std::vector<Finding> judge_memory_oom(const Scenario& scenario, const Observatio
     return limit && most_demand_bytes(scenario, observation, above) > *limit;
   };
   std::vector<Finding> victims =
-      judge_victims(scenario, observation, subject_of("memory.oom", kRoot), may_kill,
+      judge_victims(scenario, observation, memory_subject("memory.oom", kRoot), may_kill,
                     "some limit above it was exceeded", "all demand fits every limit above it");
   findings.insert(findings.end(), victims.begin(), victims.end());
   return findings;

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "model/rules.h"
+#include "model/units.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_protection_model.h"
@@ -16,12 +17,9 @@ namespace treeline {
 
 namespace {
 
-constexpr double kMiB = 1 << 20;
 constexpr int64_t kLruBatchPages = 64;
 constexpr int kFirstPriority = 12;
 constexpr int kJudgedLevels = 2;
-
-double mib(int64_t bytes) { return static_cast<double>(bytes) / kMiB; }
 
 Subject subject_of(NodeId node, const char* unit) {
   return {"memory.protection", Controller::Memory, node, unit};

@@ -7,6 +7,7 @@
 #include "model/charge.h"
 #include "model/observation.h"
 #include "model/scenario.h"
+#include "model/units.h"
 #include "oracle/finding.h"
 
 namespace treeline {
@@ -15,6 +16,12 @@ namespace treeline {
 /// stock (refill_obj_stock) and less than one that was left over when that was drained
 /// (obj_cgroup::nr_charged_bytes in drain_obj_stock).
 inline constexpr int64_t kObjectPages = 2;
+
+inline double mib(int64_t bytes) { return static_cast<double>(bytes) / static_cast<double>(kMiB); }
+/// What is measured in MiB.
+inline Subject memory_subject(const char* invariant, NodeId node) {
+  return {invariant, Controller::Memory, node, "MiB"};
+}
 
 /// Whether v1 owed a refusal of memory.max, and gave it: more was charged already than the limit, which the
 /// kernel could not reclaim (mm/memcontrol.c, mem_cgroup_resize_max: EBUSY).

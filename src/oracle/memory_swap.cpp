@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/units.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
@@ -12,8 +13,6 @@
 namespace treeline {
 
 namespace {
-
-constexpr double kMiB = 1 << 20;
 
 std::optional<int64_t> peak_swap_bytes(const NodeObservation& node) {
   std::optional<int64_t> peak;

@@ -8,6 +8,7 @@
 
 #include "model/rules.h"
 #include "model/threads.h"
+#include "model/units.h"
 #include "oracle/cpu_potential.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
@@ -174,7 +175,6 @@ void judge_memory_of(const Scenario& scenario, const Observation& observation, s
       why = "who moved held too little to tell";
     }
     if (!all_rest) why = "memory was still being touched or freed";
-    constexpr double kMiB = 1 << 20;
     Finding finding = equal_within(
         {"memory.migration", Controller::Memory, node, "MiB"}, static_cast<double>(*after) / kMiB,
         static_cast<double>(*before) / kMiB, tolerance / kMiB,

@@ -32,7 +32,7 @@ constexpr Kind kIo{"io.pressure", "I/O", Controller::Io, Counter::IoSomePressure
                    false};
 
 /// total= is in whole microseconds, and so is each end of what has grown.
-constexpr double kRoundingNs = 1'000;
+constexpr double kTotalRoundingNs = 1'000;
 
 bool asks_for_io(const Workload& workload) {
   const auto* hog = std::get_if<MemoryHog>(&workload);
@@ -79,7 +79,7 @@ class Judge {
     if (!full) return;
     const bool is_one_cpu = observation_.machine.cpus.size() == 1;
     const double between_ns = is_one_cpu ? 0 : static_cast<double>(observation_.machine.tick_ns());
-    const double slack_ns = kRoundingNs + between_ns;
+    const double slack_ns = kTotalRoundingNs + between_ns;
     findings_.push_back(at_most(subject(node), *full / 1e6, (some_ns + slack_ns) / 1e6,
                                 fmt::format("full {} against some", pressure_of(node)),
                                 some_ns <= 2 * slack_ns ? "nothing stalled" : ""));
@@ -101,7 +101,7 @@ class Judge {
   }
 
   void judge_most(NodeId node, double some_ns) {
-    double most_ns = kRoundingNs;
+    double most_ns = kTotalRoundingNs;
     for (const size_t i : workers_in(scenario_, node)) {
       const auto own = most_stalled_ns(i);
       if (!own) return;
@@ -118,7 +118,7 @@ class Judge {
     if (parent == kNoParent || !all_still(scenario_, observation_, node)) return;
     const auto above = grown_ns(parent, kind_.some);
     if (!above) return;
-    const double slack_ns = lost_ns(seen(parent), observation_) + 2 * kRoundingNs;
+    const double slack_ns = lost_ns(seen(parent), observation_) + 2 * kTotalRoundingNs;
     findings_.push_back(
         at_least(subject(parent), *above / 1e6, std::max(some_ns - slack_ns, 0.0) / 1e6,
                  fmt::format("{} against that of {}", pressure_of(parent), scenario_.tree.path(node)),
@@ -169,7 +169,7 @@ class Judge {
       if (own.sure_ns > longest.sure_ns) longest = own;
     }
     if (longest.slept_ns <= 0) return;
-    const double sure_ns = longest.sure_ns - lost_ns(seen(node), observation_) - kRoundingNs;
+    const double sure_ns = longest.sure_ns - lost_ns(seen(node), observation_) - kTotalRoundingNs;
     findings_.push_back(at_least(subject(node), some_ns / 1e6, std::max(sure_ns, 0.0) / 1e6,
                                  fmt::format("{} against what one of its tasks slept", pressure_of(node)),
                                  2 * sure_ns <= longest.slept_ns ? "no task slept long enough to tell" : ""));

@@ -33,7 +33,7 @@ std::string indented(const std::string& text) {
   return result;
 }
 
-std::string quoted(const std::string& word) {
+std::string shell_quoted(const std::string& word) {
   const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+:,@%";
   if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
   std::string text = "'";
@@ -57,8 +57,8 @@ std::vector<std::string> violation_notes(const Counterexample& failure) {
 
 std::string replay_command(const std::string& file, const std::string& fault,
                            const std::string& machine_options) {
-  return fmt::format("treeline replay {}{}{}", quoted(file), machine_options,
-                     fault.empty() ? "" : " --fault " + quoted(fault));
+  return fmt::format("treeline replay {}{}{}", shell_quoted(file), machine_options,
+                     fault.empty() ? "" : " --fault " + shell_quoted(fault));
 }
 
 std::string report(const Counterexample& failure, const std::string& file,

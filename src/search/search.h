@@ -103,7 +103,7 @@ Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Si
 std::string indented(const std::string& text);
 
 /// A word as the shell wants it: quoted where it must be.
-std::string quoted(const std::string& word);
+std::string shell_quoted(const std::string& word);
 
 /// "treeline replay FILE --fault NAME"; `machine_options` are what the file does not say of the machine.
 std::string replay_command(const std::string& file, const std::string& fault,

@@ -12,6 +12,7 @@
 #include "model/error.h"
 #include "model/json.h"
 #include "tests/model/mutator.h"
+#include "tests/sanitized.h"
 
 namespace treeline::testing {
 namespace {
@@ -148,10 +149,10 @@ TEST(ShowCommand, PointsAtTheFaultInAFile) {
 }
 
 TEST(ShowCommand, AThousandMutatedFilesGiveOneClearErrorOrAreShown) {
-  Mutator mutator(to_json(small_scenario()), 1);
+  model_test::Mutator mutator(to_json(small_scenario()), 1);
   const TemporaryFile file("");
   int refused = 0;
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < times(1000); ++i) {
     const std::string mutant = i % 2 == 0 ? mutator.changed_bytes() : mutator.changed_structure();
     file.write(mutant);
     const Ended shown = treeline_command("show " + file.path());
@@ -163,7 +164,7 @@ TEST(ShowCommand, AThousandMutatedFilesGiveOneClearErrorOrAreShown) {
     const Ended replayed = treeline_command("replay " + file.path());
     ASSERT_EQ(replayed.code(), exit_code::kInvalidInput) << mutant << '\n' << replayed.said;
   }
-  EXPECT_GT(refused, 500);
+  EXPECT_GT(refused, times(500));
 }
 
 TEST(ReplayCommand, GoesToTheMachineThatTheFileNames) {

@@ -9,15 +9,36 @@
 #include "model/json.h"
 #include "model/rules.h"
 #include "tests/generators/fake_machine.h"
+#include "tests/sanitized.h"
 
 namespace treeline {
 namespace {
 
-constexpr uint64_t kDrawsPerPropertyAndMachine = 60;
+constexpr auto kDrawsPerPropertyAndMachine = static_cast<uint64_t>(times(60));
 
-/// Calls see(scenario, what) for draws of every testable property on every fake machine: some 8,000 in all.
-template <typename See>
-void for_each_draw(See see) {
+void expect_within(const Scenario& scenario, const Constraints& constraints, const std::string& what) {
+  EXPECT_LE(scenario.tree.size(), constraints.max_nodes) << what;
+  EXPECT_LE(scenario.tree.max_depth(), constraints.max_depth) << what;
+  EXPECT_LE(static_cast<int>(scenario.workers.size()), constraints.max_workers) << what;
+  EXPECT_LE(scenario.window.length_us, constraints.max_window_us) << what;
+  for (NodeId id = 0; id < scenario.tree.size(); ++id) {
+    EXPECT_LE(static_cast<int>(scenario.tree.children(id).size()), constraints.max_children) << what;
+  }
+  int processes = 0;
+  int64_t bytes = 0;
+  for (const Worker& worker : scenario.workers) {
+    processes += 1;
+    if (const auto* storm = std::get_if<ForkStorm>(&worker.workload)) processes += storm->forks;
+    if (const auto* mixed = std::get_if<Mixed>(&worker.workload)) processes += mixed->forks;
+    if (const auto* hog = std::get_if<MemoryHog>(&worker.workload)) bytes += hog->bytes;
+  }
+  EXPECT_LE(processes, constraints.max_processes) << what;
+  EXPECT_LE(bytes, constraints.max_memory_bytes) << what;
+}
+
+/// Draws of every testable property on every fake machine: some 8,000 in all.
+TEST(Draw, EveryScenarioIsValidAndRunnableAndStaysWithinItsConstraints) {
+  int drawn = 0;
   for (const auto& [name, machine] : fake_machines()) {
     const Constraints constraints = machine.constraints();
     for (const Property& property : properties()) {
@@ -25,50 +46,19 @@ void for_each_draw(See see) {
       for (uint64_t index = 0; index < kDrawsPerPropertyAndMachine; ++index) {
         const std::string what =
             name + ", " + std::string(property.name) + ", index " + std::to_string(index);
-        see(draw_scenario(property, constraints, 7, index), constraints, what);
+        const Scenario scenario = draw_scenario(property, constraints, 7, index);
+        ++drawn;
+        for (const Fault& fault : validate(scenario))
+          ADD_FAILURE() << what << fault.json_path << fault.message;
+        for (const Fault& fault : unmet(scenario, constraints.machine)) {
+          ADD_FAILURE() << what << ": " << fault.json_path << " " << fault.message << "\n" << draw(scenario);
+        }
+        expect_within(scenario, constraints, what);
         if (testing::Test::HasFailure()) return;
       }
     }
   }
-}
-
-TEST(Draw, EveryScenarioIsValid) {
-  int drawn = 0;
-  for_each_draw([&](const Scenario& scenario, const Constraints&, const std::string& what) {
-    ++drawn;
-    for (const Fault& fault : validate(scenario)) ADD_FAILURE() << what << fault.json_path << fault.message;
-  });
-  EXPECT_GT(drawn, 5'000);
-}
-
-TEST(Draw, EveryScenarioCanRunOnItsMachine) {
-  for_each_draw([](const Scenario& scenario, const Constraints& constraints, const std::string& what) {
-    for (const Fault& fault : unmet(scenario, constraints.machine)) {
-      ADD_FAILURE() << what << ": " << fault.json_path << " " << fault.message << "\n" << draw(scenario);
-    }
-  });
-}
-
-TEST(Draw, EveryScenarioStaysWithinItsConstraints) {
-  for_each_draw([](const Scenario& scenario, const Constraints& constraints, const std::string& what) {
-    EXPECT_LE(scenario.tree.size(), constraints.max_nodes) << what;
-    EXPECT_LE(scenario.tree.max_depth(), constraints.max_depth) << what;
-    EXPECT_LE(static_cast<int>(scenario.workers.size()), constraints.max_workers) << what;
-    EXPECT_LE(scenario.window.length_us, constraints.max_window_us) << what;
-    for (NodeId id = 0; id < scenario.tree.size(); ++id) {
-      EXPECT_LE(static_cast<int>(scenario.tree.children(id).size()), constraints.max_children) << what;
-    }
-    int processes = 0;
-    int64_t bytes = 0;
-    for (const Worker& worker : scenario.workers) {
-      processes += 1;
-      if (const auto* storm = std::get_if<ForkStorm>(&worker.workload)) processes += storm->forks;
-      if (const auto* mixed = std::get_if<Mixed>(&worker.workload)) processes += mixed->forks;
-      if (const auto* hog = std::get_if<MemoryHog>(&worker.workload)) bytes += hog->bytes;
-    }
-    EXPECT_LE(processes, constraints.max_processes) << what;
-    EXPECT_LE(bytes, constraints.max_memory_bytes) << what;
-  });
+  EXPECT_GT(drawn, times(5'000));
 }
 
 TEST(Draw, EveryScenarioSurvivesJson) {
@@ -88,7 +78,7 @@ TEST(Draw, EveryScenarioSurvivesJson) {
 TEST(Draw, SameSeedAndIndexGiveTheSameScenario) {
   const Constraints constraints = FakeMachine().cpus(8).constraints();
   for (const Property& property : properties()) {
-    for (uint64_t index = 0; index < 40; ++index) {
+    for (uint64_t index = 0; index < static_cast<uint64_t>(times(40)); ++index) {
       const Scenario first = draw_scenario(property, constraints, 11, index);
       // Others in between must not matter.
       draw_scenario(property, constraints, 12, index + 1);

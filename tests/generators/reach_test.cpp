@@ -167,10 +167,10 @@ TEST(Reach, MovesAcrossTheEdgeOfWhatIsFrozenWithin60Draws) {
     expect_reach("freezer", 60, [from = from_frozen, to = to_frozen](const Scenario& scenario) {
       for (size_t i = 0; i < scenario.actions.size(); ++i) {
         const Action& action = scenario.actions[i];
-        const auto all = [](size_t) { return true; };
         if (action.kind != Action::Kind::Migrate) continue;
-        const Worker& worker = scenario_after(scenario, i, all).workers[static_cast<size_t>(action.worker)];
-        const std::set<NodeId> frozen = frozen_after(scenario, i, all);
+        const Scenario before = scenario_after(scenario, i, every_action);
+        const Worker& worker = before.workers[static_cast<size_t>(action.worker)];
+        const std::set<NodeId> frozen = frozen_after(scenario, i, every_action);
         if (is_endless(worker.workload) && is_frozen(scenario.tree, frozen, worker.node) == from &&
             is_frozen(scenario.tree, frozen, action.node) == to) {
           return true;
@@ -248,8 +248,7 @@ void expect_change(const char* property, Knob knob, int most, Fits fits) {
   expect_reach(property, most, [&](const Scenario& scenario) {
     for (size_t i = 0; i < scenario.actions.size(); ++i) {
       const Action& action = scenario.actions[i];
-      const auto all = [](size_t) { return true; };
-      const Tree before = scenario_after(scenario, i, all).tree;
+      const Tree before = scenario_after(scenario, i, every_action).tree;
       if (action.kind == Action::Kind::SetLimit && action.knob == knob &&
           has_worker_below(scenario, action.node, [](const Workload&) { return true; }) &&
           fits(scenario, before[action.node].limits, action)) {
@@ -440,9 +439,8 @@ TEST(Reach, AttemptsOfEveryKindWithin60Draws) {
     for (uint64_t seed = 1; seed <= 3; ++seed) {
       const int draws = draws_until("refusals", constraints, seed, 60, [&](const Scenario& scenario) {
         for (size_t i = 0; i < scenario.actions.size(); ++i) {
-          const auto all = [](size_t) { return true; };
-          const bool fits =
-              scenario.actions[i].kind == kind && due_errno(scenario, i, constraints.machine, all) == error;
+          const bool fits = scenario.actions[i].kind == kind &&
+                            due_errno(scenario, i, constraints.machine, every_action) == error;
           if (fits) return true;
         }
         return false;

@@ -9,13 +9,15 @@
 #include "generators/property.h"
 #include "model/rules.h"
 #include "tests/generators/fake_machine.h"
+#include "tests/generators/reach.h"
+#include "tests/sanitized.h"
 
 namespace treeline {
 namespace {
 
 using Predicate = std::function<bool(const Scenario&)>;
 
-constexpr int kStarts = 200;
+constexpr int kStarts = times(200);
 
 struct Shrunk {
   Scenario scenario;
@@ -63,13 +65,6 @@ void expect_minimum(const char* property, const Predicate& holds, const Size& mi
   EXPECT_LE(evaluations.back(), most_evaluations);
 }
 
-bool any_node(const Scenario& scenario, const std::function<bool(NodeId)>& fits) {
-  for (NodeId id = 0; id < scenario.tree.size(); ++id) {
-    if (fits(id)) return true;
-  }
-  return false;
-}
-
 bool has_worker_below(const Scenario& scenario, NodeId top) {
   return std::any_of(scenario.workers.begin(), scenario.workers.end(),
                      [&](const Worker& worker) { return scenario.tree.is_in_subtree(worker.node, top); });
@@ -80,7 +75,7 @@ TEST(Shrink, EveryStepIsValidRunnableAndStrictlySmaller) {
     const Constraints constraints = machine.constraints();
     for (const Property& property : properties()) {
       if (why_untestable(property, machine.facts())) continue;
-      for (uint64_t index = 0; index < 8; ++index) {
+      for (uint64_t index = 0; index < (kIsSanitized ? 1 : 8); ++index) {
         const Scenario scenario = draw_scenario(property, constraints, 9, index * 5);
         auto candidates = shrinks(scenario, machine.facts());
         while (const auto candidate = candidates.next()) {

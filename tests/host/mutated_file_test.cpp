@@ -45,7 +45,7 @@ TEST_F(MutatedFile, IsReplayedOrRefusedWithOneClearError) {
   const TempFolder scratch;
   const std::string file = folder.path() + "/case.json";
   ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);  // a process that is left becomes a child
-  Mutator mutator(to_json(short_scenario()), 1);
+  model_test::Mutator mutator(to_json(short_scenario()), 1);
   const uint64_t count = number_from("TREELINE_MUTANTS", 60);
   uint64_t replayed = 0;
   for (uint64_t i = 0; i < count; ++i) {

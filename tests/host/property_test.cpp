@@ -9,7 +9,7 @@ TEST_P(PropertyTest, HoldsOnEveryTree) {
   search_for_violations(*known);
 }
 
-INSTANTIATE_TEST_SUITE_P(Host, PropertyTest, testing::ValuesIn(all_properties("Host")), property_name);
+INSTANTIATE_TEST_SUITE_P(Host, PropertyTest, ::testing::ValuesIn(all_properties("Host")), property_name);
 
 }  // namespace
 }  // namespace treeline

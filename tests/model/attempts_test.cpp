@@ -11,8 +11,6 @@ namespace {
 
 using Kind = Action::Kind;
 
-bool all(size_t /*action*/) { return true; }
-
 MachineFacts machine_of(CgroupVersion version) {
   MachineFacts machine;
   machine.cpus = {0, 1};
@@ -43,7 +41,7 @@ Action attempt(Kind kind, NodeId node, Controller controller = Controller::Cpu) 
 
 int due(Scenario scenario, const Action& action, CgroupVersion version = CgroupVersion::V2) {
   scenario.actions.push_back(action);
-  return due_errno(scenario, scenario.actions.size() - 1, machine_of(version), all);
+  return due_errno(scenario, scenario.actions.size() - 1, machine_of(version), every_action);
 }
 
 int due_of_limit(const Scenario& scenario, NodeId node, Knob knob, const KnobValue& value,
@@ -122,8 +120,8 @@ TEST(Attempts, RestOnWhoIsAlive) {
   Scenario scenario = chain();
   scenario.actions.push_back(attempt(Kind::TryRemove, 2));
   const MachineFacts machine = machine_of(CgroupVersion::V2);
-  EXPECT_EQ(due_errno(scenario, 0, machine, all), EBUSY);
-  EXPECT_EQ(due_errno(scenario, 0, machine, all, [](size_t) { return false; }), 0);
+  EXPECT_EQ(due_errno(scenario, 0, machine, every_action), EBUSY);
+  EXPECT_EQ(due_errno(scenario, 0, machine, every_action, [](size_t) { return false; }), 0);
 }
 
 TEST(Attempts, ToMakeOneMoreGroupAreRefusedByTheHierarchysLimits) {
@@ -163,7 +161,7 @@ TEST(Attempts, OnGroupsThatCameOrWentFollowThem) {
   EXPECT_EQ(due(scenario, attempt(Kind::TryControllerOff, 0)), EBUSY) << "it stays enabled for nobody";
   Scenario absent = chain();
   absent.actions = {attempt(Kind::TryControllerOff, 0), {30'000, Kind::Create, 2}};
-  EXPECT_EQ(due_errno(absent, 0, machine_of(CgroupVersion::V2), all), 0) << "not yet";
+  EXPECT_EQ(due_errno(absent, 0, machine_of(CgroupVersion::V2), every_action), 0) << "not yet";
 }
 
 TEST(Attempts, AreNotMetWhereTheyWouldBeTaken) {
@@ -194,7 +192,7 @@ TEST(Attempts, ChangeNothing) {
                       attempt(Kind::TryControllerOff, 0),
                       attempt(Kind::TryControllerOn, 0)};
   EXPECT_TRUE(validate(scenario).empty());
-  EXPECT_EQ(scenario_after(scenario, scenario.actions.size(), all), before);
+  EXPECT_EQ(scenario_after(scenario, scenario.actions.size(), every_action), before);
   EXPECT_FALSE(migrates(scenario) || moves_groups(scenario) || moves_cpus(scenario));
 }
 

@@ -15,7 +15,6 @@ using ::testing::IsEmpty;
 constexpr auto kOff = Action::Kind::DisableController;
 constexpr auto kOn = Action::Kind::EnableController;
 
-bool all(size_t /*action*/) { return true; }
 bool none(size_t /*action*/) { return false; }
 
 /// "t/a/b" and "t/c", each with a cpu.weight and a pids.max.
@@ -33,7 +32,7 @@ Scenario limited(const std::vector<std::pair<Action::Kind, NodeId>>& actions,
 }
 
 std::set<NodeId> lacking(const Scenario& scenario) {
-  return lacking_after(scenario, Controller::Pids, scenario.actions.size(), all);
+  return lacking_after(scenario, Controller::Pids, scenario.actions.size(), every_action);
 }
 
 std::vector<std::string> refused(const Scenario& scenario) {
@@ -42,7 +41,7 @@ std::vector<std::string> refused(const Scenario& scenario) {
   return paths;
 }
 
-MachineFacts v2_machine() {
+MachineFacts one_cpu_v2() {
   MachineFacts machine;
   machine.cpus = {0};
   machine.memory_bytes = int64_t{1} << 30;
@@ -59,13 +58,13 @@ TEST(Controllers, AreLackedByAllGroupsBelow) {
   EXPECT_THAT(lacking(limited({{kOff, 1}, {kOff, kRoot}, {kOn, kRoot}})), IsEmpty())
       << "on reaches all groups below, whichever action took it from them";
   EXPECT_THAT(lacking_after(limited({{kOff, kRoot}}), Controller::Pids, 1, none), IsEmpty());
-  EXPECT_THAT(lacking_after(limited({{kOff, kRoot}}), Controller::Cpu, 1, all), IsEmpty());
+  EXPECT_THAT(lacking_after(limited({{kOff, kRoot}}), Controller::Cpu, 1, every_action), IsEmpty());
 }
 
 TEST(Controllers, TakeTheirLimitsAlongAndBringNoneBack) {
   const Scenario scenario = limited({{kOff, 1}, {kOn, 1}});
   for (const size_t actions : {1, 2}) {
-    const Tree tree = scenario_after(scenario, actions, all).tree;
+    const Tree tree = scenario_after(scenario, actions, every_action).tree;
     EXPECT_EQ(tree[2].limits, (Limits{{Knob::CpuWeight, Amount{50}}}));
     for (const NodeId other : {0, 1, 3}) EXPECT_EQ(tree[other].limits, scenario.tree[other].limits);
   }
@@ -97,8 +96,8 @@ TEST(Controllers, ThatAreOffTakeNoLimit) {
 
 TEST(Controllers, AreSwitchedOnlyInV2) {
   const Scenario scenario = limited({{kOff, kRoot}});
-  EXPECT_THAT(unmet(scenario, v2_machine()), IsEmpty());
-  MachineFacts hybrid = v2_machine();
+  EXPECT_THAT(unmet(scenario, one_cpu_v2()), IsEmpty());
+  MachineFacts hybrid = one_cpu_v2();
   hybrid.controllers[Controller::Pids] = CgroupVersion::V1;
   EXPECT_FALSE(unmet(scenario, hybrid).empty());
   EXPECT_TRUE(can_switch(hybrid, Controller::Cpu));
@@ -106,7 +105,7 @@ TEST(Controllers, AreSwitchedOnlyInV2) {
 }
 
 TEST(Controllers, LeaveNoFileAndBringFreshOnes) {
-  const MachineFacts machine = v2_machine();
+  const MachineFacts machine = one_cpu_v2();
   const Scenario pids = limited({{kOff, kRoot}, {kOn, 1}});
   EXPECT_EQ(expected_below(pids, pids.actions[0], machine),
             "t/a/pids.max=none, t/a/b/pids.max=none, t/c/pids.max=none");

@@ -5,8 +5,6 @@
 namespace treeline {
 namespace {
 
-bool all(size_t /*action*/) { return true; }
-
 /// "t/a/b" and "t/c"; "t/a" is frozen, then "t/a/b", then the first is thawed.
 Scenario frozen_twice() {
   Scenario scenario;
@@ -18,7 +16,7 @@ Scenario frozen_twice() {
 
 TEST(Freezing, ReachesAllGroupsBelow) {
   const Scenario scenario = frozen_twice();
-  const std::set<NodeId> frozen = frozen_after(scenario, 1, all);
+  const std::set<NodeId> frozen = frozen_after(scenario, 1, every_action);
   EXPECT_EQ(frozen, std::set<NodeId>{1});
   EXPECT_TRUE(is_frozen(scenario.tree, frozen, 1));
   EXPECT_TRUE(is_frozen(scenario.tree, frozen, 2));
@@ -28,8 +26,8 @@ TEST(Freezing, ReachesAllGroupsBelow) {
 
 TEST(Freezing, OfAGroupOutlastsThatOfItsParent) {
   const Scenario scenario = frozen_twice();
-  EXPECT_EQ(frozen_after(scenario, 3, all), std::set<NodeId>{2});
-  EXPECT_EQ(frozen_after(scenario, 0, all), std::set<NodeId>{});
+  EXPECT_EQ(frozen_after(scenario, 3, every_action), std::set<NodeId>{2});
+  EXPECT_EQ(frozen_after(scenario, 0, every_action), std::set<NodeId>{});
 }
 
 TEST(Freezing, ThatWasRefusedIsNone) {

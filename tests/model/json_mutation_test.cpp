@@ -3,11 +3,10 @@
 #include "model/json.h"
 #include "mutator.h"
 #include "rich_values.h"
+#include "tests/sanitized.h"
 
 namespace treeline::model_test {
 namespace {
-
-using treeline::testing::Mutator;
 
 /// All that `show` and the start of `replay` do with a scenario: a valid one must survive it.
 void use(const Scenario& scenario) {
@@ -63,26 +62,26 @@ Tally try_mutations(int count, Mutate mutate) {
 
 TEST(JsonMutation, AThousandChangesOfBytesNeverCrash) {
   Mutator mutator(to_json(rich_counterexample()), 1);
-  const Tally tally = try_mutations(1'000, [&] { return mutator.changed_bytes(); });
+  const Tally tally = try_mutations(times(1'000), [&] { return mutator.changed_bytes(); });
   // Some hit a digit or a text only; most break something. Else the test would try nothing.
-  EXPECT_GT(tally.accepted, 10);
-  EXPECT_GT(tally.refused, 500);
+  EXPECT_GT(tally.accepted, times(10));
+  EXPECT_GT(tally.refused, times(500));
 }
 
 TEST(JsonMutation, AThousandChangesOfStructureNeverCrash) {
   Mutator mutator(to_json(rich_counterexample()), 2);
-  const Tally tally = try_mutations(1'000, [&] { return mutator.changed_structure(); });
-  EXPECT_GT(tally.accepted, 50);
-  EXPECT_GT(tally.refused, 500);
+  const Tally tally = try_mutations(times(1'000), [&] { return mutator.changed_structure(); });
+  EXPECT_GT(tally.accepted, times(50));
+  EXPECT_GT(tally.refused, times(500));
 }
 
 TEST(JsonMutation, AThousandChangesOfABareScenarioNeverCrash) {
   Counterexample example;
   example.scenario = rich_scenario();
   Mutator mutator(to_json(example), 3);
-  const Tally tally = try_mutations(1'000, [&] { return mutator.changed_structure(); });
-  EXPECT_GT(tally.accepted, 20);
-  EXPECT_GT(tally.refused, 500);
+  const Tally tally = try_mutations(times(1'000), [&] { return mutator.changed_structure(); });
+  EXPECT_GT(tally.accepted, times(20));
+  EXPECT_GT(tally.refused, times(500));
 }
 
 TEST(JsonMutation, EveryTruncationIsRefused) {

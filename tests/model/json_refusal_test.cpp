@@ -26,7 +26,7 @@ void expect_refused(const Result<T>& result, const std::string& path) {
   EXPECT_EQ(result.error().path, path) << to_string(result.error());
   EXPECT_EQ(result.error().kind, ErrorKind::InvalidInput);
   EXPECT_EQ(result.error().errnum, 0);
-  EXPECT_THAT(result.error().operation, testing::StartsWith("read "));
+  EXPECT_THAT(result.error().operation, ::testing::StartsWith("read "));
   EXPECT_FALSE(result.error().advice.empty());
 }
 
@@ -55,7 +55,7 @@ TEST(JsonRefusal, TheUneditedScenarioIsAccepted) {
   EXPECT_TRUE(scenario) << to_string(scenario.error());
 }
 
-class ScenarioFile : public testing::TestWithParam<BadEdit> {};
+class ScenarioFile : public ::testing::TestWithParam<BadEdit> {};
 
 TEST_P(ScenarioFile, IsRefusedWithTheJsonPath) {
   const BadEdit& edit = GetParam();
@@ -64,7 +64,7 @@ TEST_P(ScenarioFile, IsRefusedWithTheJsonPath) {
 
 INSTANTIATE_TEST_SUITE_P(
     Document, ScenarioFile,
-    testing::Values(
+    ::testing::Values(
         BadEdit{"UnknownKey", R"("tree":)", R"("extra":1,"tree":)", "/extra"},
         BadEdit{"MissingSchema", R"("schema":1,)", "", "/schema"},
         BadEdit{"FutureSchema", R"("schema":1)", R"("schema":2)", "/schema"},
@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Tree, ScenarioFile,
-    testing::Values(
+    ::testing::Values(
         BadEdit{"RootWithParent", R"({"name":"t"})", R"({"name":"t","parent":0})", "/tree/0/parent"},
         BadEdit{"SecondRoot", R"("parent":0,"limits":{"memory)", R"("limits":{"memory)", "/tree/1/parent"},
         BadEdit{"OwnParent", R"("name":"a","parent":0)", R"("name":"a","parent":1)", "/tree/1/parent"},
@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Limits, ScenarioFile,
-    testing::Values(
+    ::testing::Values(
         BadEdit{"AsList", R"({"memory.max":65536})", "[1]", "/tree/1/limits"},
         BadEdit{"UnknownKnob", "memory.max", "memory.most", "/tree/1/limits/memory.most"},
         BadEdit{"V1Name", "memory.max", "memory.limit_in_bytes", "/tree/1/limits/memory.limit_in_bytes"},
@@ -163,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Workers, ScenarioFile,
-    testing::Values(
+    ::testing::Values(
         BadEdit{"NodeOutside", R"({"node":1,"workload")", R"({"node":3,"workload")", "/workers/0/node"},
         BadEdit{"NodeNegative", R"({"node":1,"workload")", R"({"node":-1,"workload")", "/workers/0/node"},
         BadEdit{"UnknownKind", R"("kind":"idle")", R"("kind":"lazy")", "/workers/5/workload/kind"},
@@ -212,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Timeline, ScenarioFile,
-    testing::Values(
+    ::testing::Values(
         BadEdit{"OutOfOrder", R"("at_us":2500)", R"("at_us":1499)", "/actions/1/at_us"},
         BadEdit{"BeforeTheStart", R"("at_us":1500)", R"("at_us":-1)", "/actions/0/at_us"},
         BadEdit{"AfterTheWindow", R"("at_us":2500)", R"("at_us":90001)", "/actions/1/at_us"},
@@ -241,12 +241,12 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     DuplicateKey, ScenarioFile,
-    testing::Values(BadEdit{"AtTheTop", R"("schema":1,)", R"("schema":1,"schema":1,)", "/schema"},
-                    BadEdit{"InANode", R"("name":"b",)", R"("name":"b","name":"c",)", "/tree/2/name"},
-                    BadEdit{"InLimits", R"("cpu.idle":0)", R"("cpu.idle":0,"cpu.idle":0)",
-                            "/tree/2/limits/cpu.idle"},
-                    BadEdit{"ByAnEscape", R"("cpu.idle":0)", R"("cpu.idle":0,"cpu\u002eidle":0)",
-                            "/tree/2/limits/cpu.idle"}),
+    ::testing::Values(BadEdit{"AtTheTop", R"("schema":1,)", R"("schema":1,"schema":1,)", "/schema"},
+                      BadEdit{"InANode", R"("name":"b",)", R"("name":"b","name":"c",)", "/tree/2/name"},
+                      BadEdit{"InLimits", R"("cpu.idle":0)", R"("cpu.idle":0,"cpu.idle":0)",
+                              "/tree/2/limits/cpu.idle"},
+                      BadEdit{"ByAnEscape", R"("cpu.idle":0)", R"("cpu.idle":0,"cpu\u002eidle":0)",
+                              "/tree/2/limits/cpu.idle"}),
     kName);
 
 std::string counterexample_text() {
@@ -262,7 +262,7 @@ TEST(JsonRefusal, TheUneditedCounterexampleIsAccepted) {
   EXPECT_TRUE(example) << to_string(example.error());
 }
 
-class CounterexampleFile : public testing::TestWithParam<BadEdit> {};
+class CounterexampleFile : public ::testing::TestWithParam<BadEdit> {};
 
 TEST_P(CounterexampleFile, IsRefusedWithTheJsonPath) {
   const BadEdit& edit = GetParam();
@@ -271,7 +271,7 @@ TEST_P(CounterexampleFile, IsRefusedWithTheJsonPath) {
 
 INSTANTIATE_TEST_SUITE_P(
     Fields, CounterexampleFile,
-    testing::Values(
+    ::testing::Values(
         BadEdit{"FutureSchema", R"({"schema":1,"scenario")", R"({"schema":2,"scenario")", "/schema"},
         BadEdit{"FutureScenario", R"("scenario":{"schema":1)", R"("scenario":{"schema":2)",
                 "/scenario/schema"},
@@ -303,7 +303,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadEdit{"ProvenAsNumber", R"("minimum_proven":true)", R"("minimum_proven":1)", "/minimum_proven"}),
     kName);
 
-class MachineFile : public testing::TestWithParam<BadEdit> {};
+class MachineFile : public ::testing::TestWithParam<BadEdit> {};
 
 TEST_P(MachineFile, IsRefusedWithTheJsonPath) {
   const BadEdit& edit = GetParam();
@@ -312,24 +312,24 @@ TEST_P(MachineFile, IsRefusedWithTheJsonPath) {
 
 INSTANTIATE_TEST_SUITE_P(
     Fields, MachineFile,
-    testing::Values(BadEdit{"MissingRelease", R"("kernel_release":"6.18.5",)", "", "/kernel_release"},
-                    BadEdit{"CpuAsText", R"("cpus":[0,1,5])", R"("cpus":[0,"1"])", "/cpus/1"},
-                    BadEdit{"CpusAsText", R"("cpus":[0,1,5])", R"("cpus":"0-1")", "/cpus"},
-                    BadEdit{"UnknownController", R"("controllers":{"cpu":"v1")",
-                            R"("controllers":{"gpu":"v1")", "/controllers/gpu"},
-                    BadEdit{"UnknownVersion", R"("cpu":"v1")", R"("cpu":"v3")", "/controllers/cpu"},
-                    BadEdit{"VersionAsNumber", R"("cpu":"v1")", R"("cpu":1)", "/controllers/cpu"},
-                    BadEdit{"UnknownKnob", R"("knobs":["cpu.max",)", R"("knobs":["cpu.most",)", "/knobs/0"},
-                    BadEdit{"FlagsAsList", R"("mount_flags":{"memory":"rw,memory_recursiveprot"})",
-                            R"("mount_flags":[])", "/mount_flags"},
-                    BadEdit{"ConfigAsBool", R"("CFS_BANDWIDTH":"y")", R"("CFS_BANDWIDTH":true)",
-                            "/config/CFS_BANDWIDTH"},
-                    // Bounds divide by these.
-                    BadEdit{"NoTicks", R"("hz":1000)", R"("hz":0)", "/hz"},
-                    BadEdit{"NoPages", R"("page_size":16384)", R"("page_size":0)", "/page_size"}),
+    ::testing::Values(BadEdit{"MissingRelease", R"("kernel_release":"6.18.5",)", "", "/kernel_release"},
+                      BadEdit{"CpuAsText", R"("cpus":[0,1,5])", R"("cpus":[0,"1"])", "/cpus/1"},
+                      BadEdit{"CpusAsText", R"("cpus":[0,1,5])", R"("cpus":"0-1")", "/cpus"},
+                      BadEdit{"UnknownController", R"("controllers":{"cpu":"v1")",
+                              R"("controllers":{"gpu":"v1")", "/controllers/gpu"},
+                      BadEdit{"UnknownVersion", R"("cpu":"v1")", R"("cpu":"v3")", "/controllers/cpu"},
+                      BadEdit{"VersionAsNumber", R"("cpu":"v1")", R"("cpu":1)", "/controllers/cpu"},
+                      BadEdit{"UnknownKnob", R"("knobs":["cpu.max",)", R"("knobs":["cpu.most",)", "/knobs/0"},
+                      BadEdit{"FlagsAsList", R"("mount_flags":{"memory":"rw,memory_recursiveprot"})",
+                              R"("mount_flags":[])", "/mount_flags"},
+                      BadEdit{"ConfigAsBool", R"("CFS_BANDWIDTH":"y")", R"("CFS_BANDWIDTH":true)",
+                              "/config/CFS_BANDWIDTH"},
+                      // Bounds divide by these.
+                      BadEdit{"NoTicks", R"("hz":1000)", R"("hz":0)", "/hz"},
+                      BadEdit{"NoPages", R"("page_size":16384)", R"("page_size":0)", "/page_size"}),
     kName);
 
-class ObservationFile : public testing::TestWithParam<BadEdit> {};
+class ObservationFile : public ::testing::TestWithParam<BadEdit> {};
 
 TEST_P(ObservationFile, IsRefusedWithTheJsonPath) {
   const BadEdit& edit = GetParam();
@@ -338,7 +338,7 @@ TEST_P(ObservationFile, IsRefusedWithTheJsonPath) {
 
 INSTANTIATE_TEST_SUITE_P(
     Fields, ObservationFile,
-    testing::Values(
+    ::testing::Values(
         BadEdit{"FaultInTheMachine", R"("mode":"hybrid")", R"("mode":2)", "/machine/mode"},
         BadEdit{"UnknownEnd", R"("end":"oom_killed")", R"("end":"tired")", "/workers/1/end"},
         BadEdit{"BadCpusSeen", R"("cpus_seen":"0-1,7")", R"("cpus_seen":"7,0")", "/workers/1/cpus_seen"},

@@ -6,7 +6,7 @@
 #include <vector>
 
 /// Files that someone has got wrong.
-namespace treeline::testing {
+namespace treeline::model_test {
 
 /// Where one value or one `"key": value` member stands in a text.
 struct Span {
@@ -144,4 +144,4 @@ class Mutator {
   std::mt19937_64 random_;
 };
 
-}  // namespace treeline::testing
+}  // namespace treeline::model_test

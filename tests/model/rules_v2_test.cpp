@@ -142,10 +142,9 @@ TEST(MachineAfter, HasTheCpusThatAreOnline) {
   scenario.actions[0].cpu = 2;
   scenario.actions.push_back({2'000, Action::Kind::CpuOnline});
   scenario.actions[1].cpu = 2;
-  const auto all = [](size_t) { return true; };
-  EXPECT_EQ(machine_after(scenario, machine, 0, all).cpus, (std::vector{0, 1, 2}));
-  EXPECT_EQ(machine_after(scenario, machine, 1, all).cpus, (std::vector{0, 1}));
-  EXPECT_EQ(machine_after(scenario, machine, 2, all).cpus, (std::vector{0, 1, 2}));
+  EXPECT_EQ(machine_after(scenario, machine, 0, every_action).cpus, (std::vector{0, 1, 2}));
+  EXPECT_EQ(machine_after(scenario, machine, 1, every_action).cpus, (std::vector{0, 1}));
+  EXPECT_EQ(machine_after(scenario, machine, 2, every_action).cpus, (std::vector{0, 1, 2}));
   EXPECT_EQ(machine_always(scenario, machine).cpus, (std::vector{0, 1}));
 }
 

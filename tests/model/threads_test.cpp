@@ -27,7 +27,7 @@ struct Move {
 };
 
 /// "t" with "a" and "b", a hog of three threads in "t", which moves, and one that idles in "a".
-Scenario moving(const std::vector<Move>& moves) {
+Scenario moving_threads(const std::vector<Move>& moves) {
   Scenario scenario = model_test::plain_scenario();
   scenario.tree.nodes = {{"t", kNoParent, {}, true}, {"a", kRoot, {}}, {"b", kRoot, {}}};
   scenario.workers = {{kRoot, CpuHog{3}}, {1, Idle{}}};
@@ -39,7 +39,7 @@ Scenario moving(const std::vector<Move>& moves) {
   return scenario;
 }
 
-std::vector<std::string> refused(const Scenario& scenario) {
+std::vector<std::string> refused_moves(const Scenario& scenario) {
   std::vector<std::string> paths;
   for (const Fault& fault : validate(scenario)) paths.push_back(fault.json_path);
   return paths;
@@ -58,7 +58,7 @@ MachineFacts machine(CgroupVersion version) {
 }
 
 TEST(Threads, AThreadIsWhereItWentOrWhereItsProcessTookIt) {
-  const Scenario scenario = moving({{kMoveThread, 1, 2}, {kMove, 2}, {kMoveThread, 1, 1}});
+  const Scenario scenario = moving_threads({{kMoveThread, 1, 2}, {kMove, 2}, {kMoveThread, 1, 1}});
   const auto places = [&](size_t actions) {
     std::vector<NodeId> result;
     for (int thread = 0; thread < 3; ++thread)
@@ -73,7 +73,7 @@ TEST(Threads, AThreadIsWhereItWentOrWhereItsProcessTookIt) {
 }
 
 TEST(Threads, TheViewHasEachThreadOfAPartedWorkerAndMovesThemTogether) {
-  const Scenario scenario = moving({{kMoveThread, 1, 2}, {kMove, 2}});
+  const Scenario scenario = moving_threads({{kMoveThread, 1, 2}, {kMove, 2}});
   const ThreadView view = by_threads(scenario);
   ASSERT_EQ(view.scenario.workers.size(), 4U);
   EXPECT_EQ(view.scenario.workers[0].workload, Workload(CpuHog{}));
@@ -90,40 +90,43 @@ TEST(Threads, TheViewHasEachThreadOfAPartedWorkerAndMovesThemTogether) {
 }
 
 TEST(Threads, WhereNoneMovesTheViewIsTheScenario) {
-  const Scenario scenario = moving({{kMove, 1}, {kMove, 2}});
+  const Scenario scenario = moving_threads({{kMove, 1}, {kMove, 2}});
   EXPECT_FALSE(moves_threads(scenario));
   EXPECT_EQ(by_threads(scenario).scenario, scenario);
 }
 
 TEST(Threads, OnlyAThreadBesideTheLeaderMovesAndOnlyElsewhere) {
-  EXPECT_THAT(refused(moving({{kMoveThread, 1, 1}, {kMoveThread, 2, 1}})), IsEmpty());
-  EXPECT_THAT(refused(moving({{kMoveThread, 1, 0}})), ElementsAre("/actions/0/thread"));
-  EXPECT_THAT(refused(moving({{kMoveThread, 1, 3}})), ElementsAre("/actions/0/thread"));
-  EXPECT_THAT(refused(moving({{kMoveThread, kRoot, 1}})), ElementsAre("/actions/0/node"));
-  EXPECT_THAT(refused(moving({{kMove, 1}, {kMoveThread, 1, 1}})), ElementsAre("/actions/1/node"));
-  Scenario of_idle = moving({{kMoveThread, 2, 1}});
+  EXPECT_THAT(refused_moves(moving_threads({{kMoveThread, 1, 1}, {kMoveThread, 2, 1}})), IsEmpty());
+  EXPECT_THAT(refused_moves(moving_threads({{kMoveThread, 1, 0}})), ElementsAre("/actions/0/thread"));
+  EXPECT_THAT(refused_moves(moving_threads({{kMoveThread, 1, 3}})), ElementsAre("/actions/0/thread"));
+  EXPECT_THAT(refused_moves(moving_threads({{kMoveThread, kRoot, 1}})), ElementsAre("/actions/0/node"));
+  EXPECT_THAT(refused_moves(moving_threads({{kMove, 1}, {kMoveThread, 1, 1}})),
+              ElementsAre("/actions/1/node"));
+  Scenario of_idle = moving_threads({{kMoveThread, 2, 1}});
   of_idle.actions[0].worker = 1;
-  EXPECT_THAT(refused(of_idle), ElementsAre("/actions/0/thread"));
+  EXPECT_THAT(refused_moves(of_idle), ElementsAre("/actions/0/thread"));
 }
 
 TEST(Threads, GroupsAndControllersStayWhereThreadsMove) {
-  EXPECT_THAT(refused(moving({{kMoveThread, 1, 1}, {Action::Kind::Remove, 2}})), ElementsAre("/actions/1"));
-  EXPECT_THAT(refused(moving({{Action::Kind::DisableController, kRoot}})), ElementsAre("/actions/0"));
-  EXPECT_THAT(refused(moving({{Action::Kind::Kill, 1}})), ElementsAre("/actions/0/node"));
-  EXPECT_THAT(refused(moving({{Action::Kind::Kill, kRoot}})), IsEmpty()) << "it is a domain";
+  EXPECT_THAT(refused_moves(moving_threads({{kMoveThread, 1, 1}, {Action::Kind::Remove, 2}})),
+              ElementsAre("/actions/1"));
+  EXPECT_THAT(refused_moves(moving_threads({{Action::Kind::DisableController, kRoot}})),
+              ElementsAre("/actions/0"));
+  EXPECT_THAT(refused_moves(moving_threads({{Action::Kind::Kill, 1}})), ElementsAre("/actions/0/node"));
+  EXPECT_THAT(refused_moves(moving_threads({{Action::Kind::Kill, kRoot}})), IsEmpty()) << "it is a domain";
 }
 
 TEST(Threads, ADomainHoldsNoOther) {
-  Scenario scenario = moving({});
+  Scenario scenario = moving_threads({});
   scenario.tree[1].is_thread_root = true;
-  EXPECT_THAT(refused(scenario), ElementsAre("/tree/1/thread_root"));
+  EXPECT_THAT(refused_moves(scenario), ElementsAre("/tree/1/thread_root"));
   scenario.tree[kRoot].is_thread_root = false;
-  EXPECT_THAT(refused(scenario), IsEmpty());
+  EXPECT_THAT(refused_moves(scenario), IsEmpty());
 }
 
 TEST(Threads, OnV2TheyMoveWithinOneDomainOnly) {
   const MachineFacts v2 = machine(CgroupVersion::V2);
-  Scenario scenario = moving({{kMoveThread, 1, 1}});
+  Scenario scenario = moving_threads({{kMoveThread, 1, 1}});
   EXPECT_TRUE(unmet(scenario, v2).empty());
   EXPECT_FALSE(unmet(scenario, machine(CgroupVersion::V1)).empty()) << "v1 has no threaded groups";
   scenario.tree[kRoot].is_thread_root = false;
@@ -136,7 +139,7 @@ TEST(Threads, OnV2TheyMoveWithinOneDomainOnly) {
 
 TEST(Threads, AThreadedTreeHasThreadedControllersOnly) {
   const MachineFacts v2 = machine(CgroupVersion::V2);
-  Scenario scenario = moving({});
+  Scenario scenario = moving_threads({});
   scenario.tree[1].limits[Knob::PidsMax] = Amount{4};
   EXPECT_TRUE(unmet(scenario, v2).empty());
   scenario.tree[1].limits[Knob::MemoryMax] = Amount{4 << 20};
@@ -144,7 +147,7 @@ TEST(Threads, AThreadedTreeHasThreadedControllersOnly) {
 }
 
 TEST(Threads, OfAThreadedDomainNoGroupNeedsALeafProxy) {
-  Scenario scenario = moving({});
+  Scenario scenario = moving_threads({});
   scenario.tree.nodes.push_back({"deep", 1, {}});
   const MachineFacts v2 = machine(CgroupVersion::V2);
   EXPECT_FALSE(has_leaf_proxy(scenario, kRoot, v2, Controller::Cpu));
@@ -154,14 +157,14 @@ TEST(Threads, OfAThreadedDomainNoGroupNeedsALeafProxy) {
 }
 
 TEST(Threads, AreWrittenReadDrawnAndCounted) {
-  const Scenario scenario = moving({{kMoveThread, 1, 2}});
+  const Scenario scenario = moving_threads({{kMoveThread, 1, 2}});
   const Result<Scenario> read = scenario_from_json(to_json(scenario));
   ASSERT_TRUE(read) << to_string(read.error());
   EXPECT_EQ(*read, scenario);
   EXPECT_NE(draw(scenario).find("t  cgroup.type=domain threaded"), std::string::npos) << draw(scenario);
   EXPECT_NE(draw(scenario).find("migrate thread 2 of worker 0 to t/a"), std::string::npos);
-  EXPECT_LT(size_of(moving({{kMove, 1}})), size_of(moving({{kMoveThread, 1, 1}})));
-  EXPECT_LT(size_of(moving({{kMoveThread, 1, 1}})), size_of(scenario));
+  EXPECT_LT(size_of(moving_threads({{kMove, 1}})), size_of(moving_threads({{kMoveThread, 1, 1}})));
+  EXPECT_LT(size_of(moving_threads({{kMoveThread, 1, 1}})), size_of(scenario));
 }
 
 }  // namespace

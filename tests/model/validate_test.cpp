@@ -111,10 +111,11 @@ std::vector<Fault> faults_of_hotplug(Action::Kind first, Action::Kind second) {
 }
 
 TEST(Validate, ACpuGoesOnlyIfItIsThereAndComesOnlyIfItIsNot) {
-  using Kind = Action::Kind;
-  EXPECT_TRUE(faults_of_hotplug(Kind::CpuOffline, Kind::CpuOnline).empty());
-  EXPECT_THAT(paths(faults_of_hotplug(Kind::CpuOffline, Kind::CpuOffline)), ElementsAre("/actions/1/cpu"));
-  EXPECT_THAT(paths(faults_of_hotplug(Kind::CpuOnline, Kind::CpuOffline)), ElementsAre("/actions/0/cpu"));
+  EXPECT_TRUE(faults_of_hotplug(Action::Kind::CpuOffline, Action::Kind::CpuOnline).empty());
+  EXPECT_THAT(paths(faults_of_hotplug(Action::Kind::CpuOffline, Action::Kind::CpuOffline)),
+              ElementsAre("/actions/1/cpu"));
+  EXPECT_THAT(paths(faults_of_hotplug(Action::Kind::CpuOnline, Action::Kind::CpuOffline)),
+              ElementsAre("/actions/0/cpu"));
 }
 
 /// "t/a/b", and these done one after another.
@@ -153,18 +154,17 @@ TEST(ScenarioAfter, HasNeitherLimitsNorWorkWhereNoGroupIs) {
   scenario.tree.nodes = {{"t", kNoParent, {}}, {"a", kRoot, {{Knob::PidsMax, Amount{9}}}}, {"b", 1, {}}};
   scenario.workers = {{2, CpuHog{}}, {kRoot, CpuHog{}}};
   scenario.actions = {{10'000, Action::Kind::Create, 1}, {20'000, Action::Kind::Remove, 2}};
-  const auto all = [](size_t) { return true; };
   EXPECT_EQ(absent_at_first(scenario), (std::set<NodeId>{1, 2}));
-  EXPECT_EQ(absent_after(scenario, 1, all), std::set<NodeId>{});
-  EXPECT_EQ(absent_after(scenario, 2, all), std::set<NodeId>{2});
+  EXPECT_EQ(absent_after(scenario, 1, every_action), std::set<NodeId>{});
+  EXPECT_EQ(absent_after(scenario, 2, every_action), std::set<NodeId>{2});
   EXPECT_EQ(absent_after(scenario, 2, [](size_t) { return false; }), (std::set<NodeId>{1, 2}));
-  const Scenario first = scenario_after(scenario, 0, all);
+  const Scenario first = scenario_after(scenario, 0, every_action);
   EXPECT_TRUE(first.tree[1].limits.empty());
   EXPECT_EQ(first.workers[0].workload, Workload(Idle{}));
   EXPECT_EQ(first.workers[1].workload, Workload(CpuHog{}));
-  EXPECT_EQ(scenario_after(scenario, 1, all).workers[0].workload, Workload(CpuHog{}));
-  EXPECT_FALSE(scenario_after(scenario, 2, all).tree[1].limits.empty());
-  EXPECT_EQ(scenario_after(scenario, 2, all).workers[0].workload, Workload(Idle{}));
+  EXPECT_EQ(scenario_after(scenario, 1, every_action).workers[0].workload, Workload(CpuHog{}));
+  EXPECT_FALSE(scenario_after(scenario, 2, every_action).tree[1].limits.empty());
+  EXPECT_EQ(scenario_after(scenario, 2, every_action).workers[0].workload, Workload(Idle{}));
 }
 
 TEST(Validate, ActionsAtOneInstantAreLegal) {

@@ -11,7 +11,7 @@
 namespace treeline::world_test {
 namespace {
 
-constexpr const char* kName = "cgroup.controllers";
+constexpr const char* kCgroupControllers = "cgroup.controllers";
 constexpr int64_t kOffMs = 50;
 constexpr int64_t kOnMs = 100;
 constexpr int64_t kWindowMs = 150;
@@ -64,13 +64,13 @@ struct Switched {
         {at_ms * kMs, (at_ms + 1) * kMs, 0, {}, expected_below(world.scenario, action, world.seen.machine)});
   }
 
-  Status status(const char* invariant = kName) const { return world.status(invariant); }
+  Status status(const char* invariant = kCgroupControllers) const { return world.status(invariant); }
 };
 
 TEST(CgroupControllers, HoldWhereFilesGoAndComeBackFresh) {
   const Switched switched;
   EXPECT_TRUE(validate(switched.world.scenario).empty());
-  EXPECT_EQ(switched.status(), Status::Held) << switched.world.explain(kName);
+  EXPECT_EQ(switched.status(), Status::Held) << switched.world.explain(kCgroupControllers);
 }
 
 TEST(CgroupControllers, AreNeverRefused) {

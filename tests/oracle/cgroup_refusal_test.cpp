@@ -10,7 +10,7 @@
 namespace treeline::world_test {
 namespace {
 
-constexpr const char* kName = "cgroup.refusal";
+constexpr const char* kCgroupRefusal = "cgroup.refusal";
 
 /// A hog in "t/a", and an attempt at 100 of 300 ms that was answered and read as told.
 World attempted(Action attempt, int answered, const std::string& changed = "") {
@@ -29,42 +29,43 @@ World attempted(Action attempt, int answered, const std::string& changed = "") {
 Action removal(NodeId node) { return {0, Action::Kind::TryRemove, node}; }
 
 TEST(CgroupRefusal, TheErrnoThatIsDueHolds) {
-  EXPECT_EQ(attempted(removal(1), EBUSY).status(kName), Status::Held);
-  EXPECT_EQ(attempted(removal(kRoot), EBUSY).status(kName), Status::Held);
+  EXPECT_EQ(attempted(removal(1), EBUSY).status(kCgroupRefusal), Status::Held);
+  EXPECT_EQ(attempted(removal(kRoot), EBUSY).status(kCgroupRefusal), Status::Held);
 }
 
 TEST(CgroupRefusal, AnyOtherAnswerIsAViolation) {
   for (const int answered : {0, ENOTEMPTY, EPERM}) {
-    EXPECT_EQ(attempted(removal(1), answered).status(kName), Status::Violated) << answered;
+    EXPECT_EQ(attempted(removal(1), answered).status(kCgroupRefusal), Status::Violated) << answered;
   }
 }
 
 TEST(CgroupRefusal, AnEffectThatCanBeReadIsAViolation) {
   const Action quota{0, Action::Kind::TryLimit, 1, Knob::CpuMax, CpuBandwidth{999, 100'000}};
-  EXPECT_EQ(attempted(quota, EINVAL).status(kName), Status::Held);
-  EXPECT_EQ(attempted(quota, EINVAL, R"("max 100000", then "999 100000")").status(kName), Status::Violated);
+  EXPECT_EQ(attempted(quota, EINVAL).status(kCgroupRefusal), Status::Held);
+  EXPECT_EQ(attempted(quota, EINVAL, R"("max 100000", then "999 100000")").status(kCgroupRefusal),
+            Status::Violated);
 }
 
 TEST(CgroupRefusal, AGroupWhoseTasksMayHaveGoneShowsNothing) {
   World world = attempted(removal(1), 0);
   world.seen.workers[0].end = WorkerEnd::OomKilled;
-  EXPECT_EQ(world.status(kName), Status::Inconclusive);
-  EXPECT_EQ(attempted(removal(kRoot), EBUSY).status(kName), Status::Held) << "its child is there";
+  EXPECT_EQ(world.status(kCgroupRefusal), Status::Inconclusive);
+  EXPECT_EQ(attempted(removal(kRoot), EBUSY).status(kCgroupRefusal), Status::Held) << "its child is there";
 }
 
 TEST(CgroupRefusal, WhoWasKilledLaterWasThere) {
   World world = attempted(removal(1), 0);
   world.seen.workers[0].end = WorkerEnd::Killed;
   world.seen.workers[0].ended_ns = 200 * kMs;
-  EXPECT_EQ(world.status(kName), Status::Violated);
+  EXPECT_EQ(world.status(kCgroupRefusal), Status::Violated);
   world.seen.workers[0].ended_ns = 50 * kMs;
-  EXPECT_EQ(world.status(kName), Status::Inconclusive);
+  EXPECT_EQ(world.status(kCgroupRefusal), Status::Inconclusive);
 }
 
 TEST(CgroupRefusal, WhatWasNotTriedIsNotJudged) {
   World world = attempted(removal(1), 0);
   world.seen.actions[0].started_ns = ActionObservation::kNotTried;
-  EXPECT_TRUE(world.findings(kName).empty());
+  EXPECT_TRUE(world.findings(kCgroupRefusal).empty());
 }
 
 TEST(CgroupRefusal, AllOthersJudgeTheRunAsIfItHadNotBeen) {
@@ -76,7 +77,8 @@ TEST(CgroupRefusal, AllOthersJudgeTheRunAsIfItHadNotBeen) {
   const Result<Verdict> without = judge(plain.scenario, plain.seen);
   ASSERT_TRUE(with && without);
   std::vector<Finding> others = with->findings;
-  EXPECT_EQ(std::erase_if(others, [](const Finding& finding) { return finding.invariant == kName; }), 1U);
+  EXPECT_EQ(std::erase_if(others, [](const Finding& finding) { return finding.invariant == kCgroupRefusal; }),
+            1U);
   EXPECT_EQ(others, without->findings);
   EXPECT_FALSE(others.empty());
 }

@@ -8,7 +8,7 @@
 namespace treeline::world_test {
 namespace {
 
-constexpr const char* kName = "cgroup.removal";
+constexpr const char* kCgroupRemoval = "cgroup.removal";
 constexpr int64_t kAtMs = 100;
 
 /// "t" with a child, which has used 90 ms and is removed within 1 ms.
@@ -30,7 +30,7 @@ struct Removed {
     world.seen.workers[0].end = WorkerEnd::Killed;
   }
 
-  Status status() const { return world.status(kName); }
+  Status status() const { return world.status(kCgroupRemoval); }
 };
 
 TEST(CgroupRemoval, HoldsWhereAllStaysCountedAndNothingIsLeft) {

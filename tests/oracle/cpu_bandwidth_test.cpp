@@ -9,13 +9,13 @@ namespace treeline::cpu_test {
 namespace {
 
 /// The law is the same by the cgroup's counter and by the workers' own clocks; only the source differs.
-class CpuBandwidth : public testing::TestWithParam<const char*> {
+class CpuBandwidthInvariants : public testing::TestWithParam<const char*> {
  protected:
   Finding judge(const CpuWorld& world, NodeId node = kRoot) const { return world.judge(GetParam(), node); }
   Status status(const CpuWorld& world, NodeId node = kRoot) const { return judge(world, node).status; }
 };
-INSTANTIATE_TEST_SUITE_P(By, CpuBandwidth, testing::Values("cpu.bandwidth", "cpu.bandwidth_witness"),
-                         [](const auto& by) {
+INSTANTIATE_TEST_SUITE_P(By, CpuBandwidthInvariants,
+                         testing::Values("cpu.bandwidth", "cpu.bandwidth_witness"), [](const auto& by) {
                            return std::string(by.param) == "cpu.bandwidth" ? "Counter" : "Witness";
                          });
 
@@ -30,7 +30,7 @@ CpuWorld half_a_cpu(double used_ms, int64_t window_ms = 1'000) {
 
 double bound_of(const char* invariant, CpuWorld world) { return world.judge(invariant, kRoot).bound; }
 
-TEST_P(CpuBandwidth, SubtreeThatUsesItsQuotaHolds) {
+TEST_P(CpuBandwidthInvariants, SubtreeThatUsesItsQuotaHolds) {
   const Finding finding = judge(half_a_cpu(500));
   EXPECT_EQ(finding.status, Status::Held) << explain(finding);
   EXPECT_EQ(finding.invariant, GetParam());
@@ -41,18 +41,18 @@ TEST_P(CpuBandwidth, SubtreeThatUsesItsQuotaHolds) {
   EXPECT_LT(finding.margin, 1.0);
 }
 
-TEST_P(CpuBandwidth, SubtreeNeverExceedsQuota) {
+TEST_P(CpuBandwidthInvariants, SubtreeNeverExceedsQuota) {
   const Finding finding = judge(half_a_cpu(1'990));
   EXPECT_EQ(finding.status, Status::Violated) << explain(finding);
   EXPECT_GT(finding.margin, 1.0);
 }
 
-TEST_P(CpuBandwidth, AnExcessOfThirtyPercentShowsInALongWindow) {
+TEST_P(CpuBandwidthInvariants, AnExcessOfThirtyPercentShowsInALongWindow) {
   const Finding finding = judge(half_a_cpu(650));
   EXPECT_EQ(finding.status, Status::Violated) << explain(finding);
 }
 
-TEST_P(CpuBandwidth, BoundIsTheDerivedSum) {
+TEST_P(CpuBandwidthInvariants, BoundIsTheDerivedSum) {
   // T = 1003 ms: 101 periods of 5 ms, and per CPU a slice of 5 ms and a tick of 4 ms.
   const Finding finding = judge(half_a_cpu(500));
   const double scale = finding.unit == "ns"   ? 1e6
@@ -63,7 +63,7 @@ TEST_P(CpuBandwidth, BoundIsTheDerivedSum) {
   EXPECT_LE(finding.bound / scale, 5.0 * 102 + 2 * (5 + 4 + 1)) << finding.unit;
 }
 
-TEST_P(CpuBandwidth, QuotaOfAnAncestorBindsTheSumOfItsSubtree) {
+TEST_P(CpuBandwidthInvariants, QuotaOfAnAncestorBindsTheSumOfItsSubtree) {
   CpuWorld world;
   const NodeId a = world.add(kRoot, "a");
   const NodeId b = world.add(kRoot, "b");
@@ -76,7 +76,7 @@ TEST_P(CpuBandwidth, QuotaOfAnAncestorBindsTheSumOfItsSubtree) {
   EXPECT_EQ(status(world, b), Status::NotApplicable);
 }
 
-TEST_P(CpuBandwidth, NodeTwoLevelsDownIsJudgedByItsOwnQuota) {
+TEST_P(CpuBandwidthInvariants, NodeTwoLevelsDownIsJudgedByItsOwnQuota) {
   CpuWorld world;
   const NodeId b = world.add(world.add(kRoot, "a"), "b");
   world.cap(b, 5'000, 10'000);
@@ -86,7 +86,7 @@ TEST_P(CpuBandwidth, NodeTwoLevelsDownIsJudgedByItsOwnQuota) {
   EXPECT_EQ(status(world), Status::NotApplicable);
 }
 
-TEST_P(CpuBandwidth, NothingIsSaidWithoutAQuota) {
+TEST_P(CpuBandwidthInvariants, NothingIsSaidWithoutAQuota) {
   CpuWorld world;
   world.ran_ms(world.hog(kRoot, 2), 1'990);
   world.run_for_ms(1'000);
@@ -95,7 +95,7 @@ TEST_P(CpuBandwidth, NothingIsSaidWithoutAQuota) {
   EXPECT_EQ(status(world), Status::NotApplicable);
 }
 
-TEST_P(CpuBandwidth, BurstIsAllowedOnceInAllNotPerPeriod) {
+TEST_P(CpuBandwidthInvariants, BurstIsAllowedOnceInAllNotPerPeriod) {
   const auto with_burst = [](int64_t burst_us, double used_ms) {
     CpuWorld world;
     world.cap(kRoot, 5'000, 10'000, burst_us);
@@ -110,7 +110,7 @@ TEST_P(CpuBandwidth, BurstIsAllowedOnceInAllNotPerPeriod) {
   EXPECT_EQ(status(with_burst(5'000, 650)), Status::Violated);
 }
 
-TEST_P(CpuBandwidth, ACpuThatGoesAddsASliceAndATick) {
+TEST_P(CpuBandwidthInvariants, ACpuThatGoesAddsASliceAndATick) {
   CpuWorld world = half_a_cpu(500);
   const double before = judge(world).bound;
   Action action{100'000, Action::Kind::CpuOffline};
@@ -127,14 +127,14 @@ TEST_P(CpuBandwidth, ACpuThatGoesAddsASliceAndATick) {
   EXPECT_EQ(judge(world).status, Status::Violated);
 }
 
-TEST_P(CpuBandwidth, ShortWindowIsInconclusive) {
+TEST_P(CpuBandwidthInvariants, ShortWindowIsInconclusive) {
   // 2 CPUs × 13 ms can not exceed 2 periods' quota and the slices.
   const Finding finding = judge(half_a_cpu(10, 10));
   EXPECT_EQ(finding.status, Status::Inconclusive) << explain(finding);
   EXPECT_FALSE(finding.sentence.empty());
 }
 
-TEST_P(CpuBandwidth, IdleWorkerIsInconclusive) {
+TEST_P(CpuBandwidthInvariants, IdleWorkerIsInconclusive) {
   CpuWorld world;
   world.cap(kRoot, 5'000, 10'000);
   world.ran_ms(world.idler(kRoot), 0.1);
@@ -142,7 +142,7 @@ TEST_P(CpuBandwidth, IdleWorkerIsInconclusive) {
   EXPECT_EQ(status(world), Status::Inconclusive) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, LowDutyIsInconclusive) {
+TEST_P(CpuBandwidthInvariants, LowDutyIsInconclusive) {
   CpuWorld world;
   world.cap(kRoot, 5'000, 10'000);
   world.ran_ms(world.hog(kRoot, 1, 10), 100);
@@ -150,7 +150,7 @@ TEST_P(CpuBandwidth, LowDutyIsInconclusive) {
   EXPECT_EQ(status(world), Status::Inconclusive) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, FewerThreadsThanTheQuotaHasCpusAreInconclusive) {
+TEST_P(CpuBandwidthInvariants, FewerThreadsThanTheQuotaHasCpusAreInconclusive) {
   // The other CPU idles, but one thread cannot use it.
   CpuWorld world;
   world.cap(kRoot, 15'000, 10'000);
@@ -159,7 +159,7 @@ TEST_P(CpuBandwidth, FewerThreadsThanTheQuotaHasCpusAreInconclusive) {
   EXPECT_EQ(status(world), Status::Inconclusive) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, CpusetOfOneCpuLimitsWhatCouldHaveBeenUsed) {
+TEST_P(CpuBandwidthInvariants, CpusetOfOneCpuLimitsWhatCouldHaveBeenUsed) {
   CpuWorld world;
   world.cap(kRoot, 11'000, 10'000);
   world.pin(kRoot, {1});
@@ -168,13 +168,13 @@ TEST_P(CpuBandwidth, CpusetOfOneCpuLimitsWhatCouldHaveBeenUsed) {
   EXPECT_EQ(status(world), Status::Inconclusive) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, StolenCpusAreInconclusive) {
+TEST_P(CpuBandwidthInvariants, StolenCpusAreInconclusive) {
   CpuWorld world = half_a_cpu(200);
   world.steal_ms(900);
   EXPECT_EQ(status(world), Status::Inconclusive) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, CompetingSiblingMakesItInconclusive) {
+TEST_P(CpuBandwidthInvariants, CompetingSiblingMakesItInconclusive) {
   CpuWorld world;
   const NodeId a = world.add(kRoot, "a");
   const NodeId b = world.add(kRoot, "b");
@@ -185,7 +185,7 @@ TEST_P(CpuBandwidth, CompetingSiblingMakesItInconclusive) {
   EXPECT_EQ(status(world, a), Status::Inconclusive) << explain(judge(world, a));
 }
 
-TEST_P(CpuBandwidth, TighterAncestorHidesTheLimitBelowIt) {
+TEST_P(CpuBandwidthInvariants, TighterAncestorHidesTheLimitBelowIt) {
   CpuWorld world;
   const NodeId a = world.add(kRoot, "a");
   world.cap(kRoot, 2'000, 10'000);
@@ -196,7 +196,7 @@ TEST_P(CpuBandwidth, TighterAncestorHidesTheLimitBelowIt) {
   EXPECT_EQ(status(world, a), Status::Inconclusive) << explain(judge(world, a));
 }
 
-TEST_P(CpuBandwidth, TighterChildrenHideTheLimitAboveThem) {
+TEST_P(CpuBandwidthInvariants, TighterChildrenHideTheLimitAboveThem) {
   CpuWorld world;
   const NodeId a = world.add(kRoot, "a");
   world.cap(kRoot, 5'000, 10'000);
@@ -207,7 +207,7 @@ TEST_P(CpuBandwidth, TighterChildrenHideTheLimitAboveThem) {
   EXPECT_EQ(status(world, kRoot), Status::Inconclusive) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, FrozenHogsAreInconclusive) {
+TEST_P(CpuBandwidthInvariants, FrozenHogsAreInconclusive) {
   CpuWorld world;
   world.cap(kRoot, 5'000, 10'000);
   world.ran_ms(world.hog(kRoot, 2), 5, 10, 0);
@@ -216,14 +216,14 @@ TEST_P(CpuBandwidth, FrozenHogsAreInconclusive) {
   EXPECT_EQ(status(world), Status::Inconclusive) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, WorkerThatDiedAtOnceIsInconclusive) {
+TEST_P(CpuBandwidthInvariants, WorkerThatDiedAtOnceIsInconclusive) {
   CpuWorld world = half_a_cpu(1);
   world.seen.workers[0].end = WorkerEnd::NotStarted;
   world.seen.workers[0].started_ns = -1;
   EXPECT_EQ(status(world), Status::Inconclusive) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, AnExcessIsViolatedHoweverLittleWasExpected) {
+TEST_P(CpuBandwidthInvariants, AnExcessIsViolatedHoweverLittleWasExpected) {
   // What is above the bound is wrong, also where nobody would have thought that it could be exceeded.
   CpuWorld world;
   world.cap(kRoot, 5'000, 10'000);
@@ -232,7 +232,7 @@ TEST_P(CpuBandwidth, AnExcessIsViolatedHoweverLittleWasExpected) {
   EXPECT_EQ(status(world), Status::Violated) << explain(judge(world));
 }
 
-TEST_P(CpuBandwidth, LateTicksAreForgivenOncePerCpu) {
+TEST_P(CpuBandwidthInvariants, LateTicksAreForgivenOncePerCpu) {
   // 560 ms is above 523 ms, but both CPUs were away for 40 ms at some time, in a tick's stead.
   CpuWorld world = half_a_cpu(560);
   EXPECT_EQ(status(world), Status::Violated) << explain(judge(world));
@@ -243,7 +243,7 @@ TEST_P(CpuBandwidth, LateTicksAreForgivenOncePerCpu) {
   EXPECT_EQ(status(much), Status::Violated) << explain(judge(much));
 }
 
-TEST_P(CpuBandwidth, LateTicksOfCpusOutsideTheCpusetDoNotCount) {
+TEST_P(CpuBandwidthInvariants, LateTicksOfCpusOutsideTheCpusetDoNotCount) {
   CpuWorld world(4);
   world.cap(kRoot, 5'000, 10'000);
   world.pin(kRoot, {0});
@@ -256,7 +256,7 @@ TEST_P(CpuBandwidth, LateTicksOfCpusOutsideTheCpusetDoNotCount) {
   EXPECT_GT(judge(world).bound, before);
 }
 
-TEST_P(CpuBandwidth, BoundGrowsWithWhateverAllowsMore) {
+TEST_P(CpuBandwidthInvariants, BoundGrowsWithWhateverAllowsMore) {
   const auto bound = [](int64_t quota, int64_t period, int64_t burst, int cpus, int64_t window_ms,
                         int64_t gap) {
     CpuWorld world(cpus);
@@ -288,7 +288,7 @@ TEST_P(CpuBandwidth, BoundGrowsWithWhateverAllowsMore) {
   }
 }
 
-TEST_P(CpuBandwidth, WhatTheKernelsAlgorithmMayDoAtWorstIsNoViolation) {
+TEST_P(CpuBandwidthInvariants, WhatTheKernelsAlgorithmMayDoAtWorstIsNoViolation) {
   // fair.c at its most generous: a refill just after the first task came, all bursts, a full slice fetched on
   // each CPU just before the last refill was over, and a tick (or the longest gap) of overrun on each.
   std::mt19937 random(11);

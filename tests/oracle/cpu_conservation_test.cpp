@@ -5,7 +5,7 @@
 namespace treeline::cpu_test {
 namespace {
 
-constexpr const char* kConservation = "cpu.conservation";
+constexpr const char* kCpuConservation = "cpu.conservation";
 constexpr const char* kRusage = "cpu.rusage";
 
 struct Family {
@@ -27,27 +27,27 @@ Family family(double own_ms, double a_ms, double b_ms) {
 
 TEST(CpuConservation, ParentThatIsTheSumHolds) {
   const Family f = family(300, 400, 200);
-  EXPECT_EQ(f.world.status(kConservation, kRoot), Status::Held)
-      << explain(f.world.judge(kConservation, kRoot));
-  EXPECT_EQ(f.world.status(kConservation, f.a), Status::NotApplicable) << "a leaf has no children to lose";
+  EXPECT_EQ(f.world.status(kCpuConservation, kRoot), Status::Held)
+      << explain(f.world.judge(kCpuConservation, kRoot));
+  EXPECT_EQ(f.world.status(kCpuConservation, f.a), Status::NotApplicable) << "a leaf has no children to lose";
 }
 
 TEST(CpuConservation, LostChildIsViolated) {
   Family f = family(300, 400, 200);
   f.world.report_usage(kRoot, 7.0 / 9);
-  EXPECT_EQ(f.world.status(kConservation, kRoot), Status::Violated);
+  EXPECT_EQ(f.world.status(kCpuConservation, kRoot), Status::Violated);
 }
 
 TEST(CpuConservation, LostOwnTasksAreViolated) {
   Family f = family(300, 400, 200);
   f.world.report_usage(kRoot, 6.0 / 9);
-  EXPECT_EQ(f.world.status(kConservation, kRoot), Status::Violated);
+  EXPECT_EQ(f.world.status(kCpuConservation, kRoot), Status::Violated);
 }
 
 TEST(CpuConservation, DoubleCountingIsViolated) {
   Family f = family(300, 400, 200);
   f.world.report_usage(kRoot, 13.0 / 9);
-  EXPECT_EQ(f.world.status(kConservation, kRoot), Status::Violated);
+  EXPECT_EQ(f.world.status(kCpuConservation, kRoot), Status::Violated);
 }
 
 TEST(CpuConservation, LossTwoLevelsDownShowsAtItsParent) {
@@ -56,31 +56,31 @@ TEST(CpuConservation, LossTwoLevelsDownShowsAtItsParent) {
   const NodeId b = world.add(a, "b");
   world.ran_ms(world.hog(b), 500);
   world.run_for_ms(1'000);
-  EXPECT_EQ(world.status(kConservation, kRoot), Status::Held);
-  EXPECT_EQ(world.status(kConservation, a), Status::Held);
+  EXPECT_EQ(world.status(kCpuConservation, kRoot), Status::Held);
+  EXPECT_EQ(world.status(kCpuConservation, a), Status::Held);
   world.report_usage(a, 0);
-  EXPECT_EQ(world.status(kConservation, a), Status::Violated);
-  EXPECT_EQ(world.status(kConservation, kRoot), Status::Violated);
+  EXPECT_EQ(world.status(kCpuConservation, a), Status::Violated);
+  EXPECT_EQ(world.status(kCpuConservation, kRoot), Status::Violated);
 }
 
 TEST(CpuConservation, InterruptedReadingOfTheSeriesIsNoViolation) {
   // Parent and children of one sample are read one after the other.
   Family f = family(0, 500, 500);
   for (Sample& sample : f.world.seen.nodes[0].series) sample.counters[Counter::CpuUsageNs] -= 500'000;
-  EXPECT_NE(f.world.status(kConservation, kRoot), Status::Violated);
+  EXPECT_NE(f.world.status(kCpuConservation, kRoot), Status::Violated);
 }
 
 TEST(CpuConservation, AMillisecondOfExitIsNoViolation) {
   Family f = family(300, 400, 200);
   f.world.seen.nodes[0].drained[Counter::CpuUsageNs] += kMs;
-  EXPECT_NE(f.world.status(kConservation, kRoot), Status::Violated)
-      << explain(f.world.judge(kConservation, kRoot));
+  EXPECT_NE(f.world.status(kCpuConservation, kRoot), Status::Violated)
+      << explain(f.world.judge(kCpuConservation, kRoot));
 }
 
 TEST(CpuConservation, TinyUseIsInconclusive) {
   Family f = family(0.01, 0.01, 0.01);
-  EXPECT_EQ(f.world.status(kConservation, kRoot), Status::Inconclusive)
-      << explain(f.world.judge(kConservation, kRoot));
+  EXPECT_EQ(f.world.status(kCpuConservation, kRoot), Status::Inconclusive)
+      << explain(f.world.judge(kCpuConservation, kRoot));
 }
 
 TEST(CpuConservation, EarlierUseOfTheGroupDoesNotCount) {
@@ -89,21 +89,21 @@ TEST(CpuConservation, EarlierUseOfTheGroupDoesNotCount) {
   for (Counters* counters : {&root.before, &root.after, &root.drained}) {
     (*counters)[Counter::CpuUsageNs] += 5'000 * kMs;
   }
-  EXPECT_EQ(f.world.status(kConservation, kRoot), Status::Held);
+  EXPECT_EQ(f.world.status(kCpuConservation, kRoot), Status::Held);
 }
 
 TEST(CpuConservation, SingleNodeHasNothingToConserve) {
   CpuWorld world;
   world.ran_ms(world.hog(kRoot), 500);
   world.run_for_ms(1'000);
-  EXPECT_TRUE(world.judge_all(kConservation).empty());
+  EXPECT_TRUE(world.judge_all(kCpuConservation).empty());
 }
 
 TEST(CpuConservation, AChildThatCannotBeReadIsNotTakenForZero) {
   Family f = family(0, 400, 400);
   f.world.seen.nodes[static_cast<size_t>(f.b)].drained.erase(Counter::CpuUsageNs);
-  EXPECT_NE(f.world.status(kConservation, kRoot), Status::Violated)
-      << explain(f.world.judge(kConservation, kRoot));
+  EXPECT_NE(f.world.status(kCpuConservation, kRoot), Status::Violated)
+      << explain(f.world.judge(kCpuConservation, kRoot));
 }
 
 TEST(CpuRusage, AgreementHolds) {
@@ -165,7 +165,7 @@ TEST(CpuRusage, ChildrenThatNobodyWaitedForMakeItUndecided) {
   world.seen.workers[0].user_ns = 100 * kMs;
   const Status status = world.status(kRusage, kRoot);
   EXPECT_TRUE(status == Status::Inconclusive || status == Status::NotApplicable) << status_name(status);
-  EXPECT_NE(world.status(kConservation, kRoot), Status::Violated);
+  EXPECT_NE(world.status(kCpuConservation, kRoot), Status::Violated);
 }
 
 TEST(CpuRusage, EmptySubtreeIsNotJudged) {
@@ -185,8 +185,8 @@ TEST(CpuRusage, UnreapedChildrenOfAParentsOwnTasksAreNoLossOfTheParent) {
   world.run_for_ms(1'000);
   world.seen.workers[0].end = WorkerEnd::OomKilled;
   world.seen.workers[0].user_ns = 100 * kMs;
-  EXPECT_NE(world.status(kConservation, kRoot), Status::Violated)
-      << explain(world.judge(kConservation, kRoot));
+  EXPECT_NE(world.status(kCpuConservation, kRoot), Status::Violated)
+      << explain(world.judge(kCpuConservation, kRoot));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace treeline::cpu_test {
 namespace {
 
-constexpr const char* kName = "cpu.entitlement";
+constexpr const char* kCpuEntitlement = "cpu.entitlement";
 
 /// One endless thread on two CPUs under `quota_us` of each 20 ms, having used `used_ms` of a second.
 CpuWorld one_hog(int64_t quota_us, double used_ms, int64_t window_ms = 1'000) {
@@ -17,7 +17,7 @@ CpuWorld one_hog(int64_t quota_us, double used_ms, int64_t window_ms = 1'000) {
 }
 
 TEST(CpuEntitlement, HogThatGetsItsQuotaHolds) {
-  const Finding finding = one_hog(10'000, 500).judge(kName, kRoot);
+  const Finding finding = one_hog(10'000, 500).judge(kCpuEntitlement, kRoot);
   EXPECT_EQ(finding.status, Status::Held) << explain(finding);
   EXPECT_GT(finding.margin, 0.7);
   EXPECT_LE(finding.margin, 1.0);
@@ -25,13 +25,13 @@ TEST(CpuEntitlement, HogThatGetsItsQuotaHolds) {
 }
 
 TEST(CpuEntitlement, HalfOfTheQuotaIsViolated) {
-  const Finding finding = one_hog(10'000, 250).judge(kName, kRoot);
+  const Finding finding = one_hog(10'000, 250).judge(kCpuEntitlement, kRoot);
   EXPECT_EQ(finding.status, Status::Violated) << explain(finding);
   EXPECT_GT(finding.margin, 1.0);
 }
 
 TEST(CpuEntitlement, NothingAtAllIsViolated) {
-  const Finding finding = one_hog(10'000, 0).judge(kName, kRoot);
+  const Finding finding = one_hog(10'000, 0).judge(kCpuEntitlement, kRoot);
   EXPECT_EQ(finding.status, Status::Violated) << explain(finding);
 }
 
@@ -41,17 +41,17 @@ TEST(CpuEntitlement, LimitTwoLevelsAboveTheHogIsItsDue) {
   world.cap(kRoot, 10'000, 20'000);
   world.ran_ms(world.hog(b), 250);
   world.run_for_ms(1'000);
-  EXPECT_EQ(world.status(kName, kRoot), Status::Violated);
-  EXPECT_EQ(world.status(kName, b), Status::NotApplicable);
+  EXPECT_EQ(world.status(kCpuEntitlement, kRoot), Status::Violated);
+  EXPECT_EQ(world.status(kCpuEntitlement, b), Status::NotApplicable);
 }
 
 TEST(CpuEntitlement, ShortWindowIsInconclusive) {
-  const Finding finding = one_hog(10'000, 20, 40).judge(kName, kRoot);
+  const Finding finding = one_hog(10'000, 20, 40).judge(kCpuEntitlement, kRoot);
   EXPECT_EQ(finding.status, Status::Inconclusive) << explain(finding);
 }
 
 TEST(CpuEntitlement, ALostPeriodAtEachEndIsNoViolation) {
-  const Finding finding = one_hog(10'000, 480).judge(kName, kRoot);
+  const Finding finding = one_hog(10'000, 480).judge(kCpuEntitlement, kRoot);
   EXPECT_NE(finding.status, Status::Violated) << explain(finding);
 }
 
@@ -66,17 +66,19 @@ CpuWorld hog_and_sleeper(double lost_ms) {
 }
 
 TEST(CpuEntitlement, ASliceForThePoolAndOneForEachCpuMayBeLostToSleepers) {
-  const Finding lost = hog_and_sleeper(14).judge(kName, kRoot);
+  const Finding lost = hog_and_sleeper(14).judge(kCpuEntitlement, kRoot);
   EXPECT_EQ(lost.status, Status::Held) << explain(lost);
-  const Finding starved = hog_and_sleeper(30).judge(kName, kRoot);
+  const Finding starved = hog_and_sleeper(30).judge(kCpuEntitlement, kRoot);
   EXPECT_EQ(starved.status, Status::Violated) << explain(starved);
 }
 
 TEST(CpuEntitlement, StolenTimeIsNotOwed) {
   CpuWorld world = one_hog(10'000, 200);
   world.steal_ms(700);
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
-  EXPECT_NE(world.status(kName, kRoot), Status::Held) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Held)
+      << explain(world.judge(kCpuEntitlement, kRoot));
 }
 
 TEST(CpuEntitlement, PeriodTimerOnAStolenCpuKeepsEveryCpuWaiting) {
@@ -91,7 +93,8 @@ TEST(CpuEntitlement, PeriodTimerOnAStolenCpuKeepsEveryCpuWaiting) {
   world.run_for_ms(1'000);
   world.seen.noise[0].steal_ns = 400 * kMs;
   world.seen.noise[0].max_gap_ns = 40 * kMs;
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
 }
 
 TEST(CpuEntitlement, OutsideLoadTakesItsShare) {
@@ -101,7 +104,8 @@ TEST(CpuEntitlement, OutsideLoadTakesItsShare) {
   world.ran_ms(world.hog(kRoot, 2), 1'480);
   world.run_for_ms(1'000);
   world.seen.running_tasks = 128;
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
 }
 
 TEST(CpuEntitlement, AGroupBesideTheOwnerTakesItsShare) {
@@ -111,14 +115,16 @@ TEST(CpuEntitlement, AGroupBesideTheOwnerTakesItsShare) {
   world.ran_ms(world.hog(kRoot, 1), 490);
   world.run_for_ms(1'000);
   world.seen.outside_shares = 262'144;
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
   world.seen.outside_shares = 0;
-  EXPECT_EQ(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_EQ(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
 }
 
 TEST(CpuEntitlement, MoreThanItsThreadsCanUseIsNotOwed) {
   CpuWorld world = one_hog(30'000, 990);
-  const Status status = world.status(kName, kRoot);
+  const Status status = world.status(kCpuEntitlement, kRoot);
   EXPECT_TRUE(status == Status::NotApplicable || status == Status::Inconclusive) << status_name(status);
 }
 
@@ -128,7 +134,7 @@ TEST(CpuEntitlement, ThreadsConfinedToOneCpuAreOwedOneCpu) {
   world.pin(kRoot, {1});
   world.ran_ms(world.hog(kRoot, 4), 980);
   world.run_for_ms(1'000);
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated);
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated);
 }
 
 TEST(CpuEntitlement, GroupsConfinedToTheSameCpuBelowShareIt) {
@@ -141,7 +147,8 @@ TEST(CpuEntitlement, GroupsConfinedToTheSameCpuBelowShareIt) {
   world.ran_ms(world.hog(a), 495);
   world.ran_ms(world.hog(b), 495);
   world.run_for_ms(1'000);
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
 }
 
 /// cpu.max of one hog becomes 12/20 ms in the middle of two seconds, in the second of which it used
@@ -158,21 +165,21 @@ CpuWorld raised(const CpuBandwidth& before, double early_ms, double late_ms) {
 }
 
 TEST(CpuEntitlement, EachStretchBetweenChangesIsOwedItsOwnQuota) {
-  const std::vector<Finding> healthy = raised({4'000, 20'000}, 200, 600).judge_all(kName);
+  const std::vector<Finding> healthy = raised({4'000, 20'000}, 200, 600).judge_all(kCpuEntitlement);
   ASSERT_EQ(healthy.size(), 2u);
   EXPECT_EQ(healthy[0].status, Status::Held) << explain(healthy[0]);
   EXPECT_EQ(healthy[1].status, Status::Held) << explain(healthy[1]);
-  const std::vector<Finding> missed = raised({4'000, 20'000}, 200, 200).judge_all(kName);
+  const std::vector<Finding> missed = raised({4'000, 20'000}, 200, 200).judge_all(kCpuEntitlement);
   EXPECT_EQ(missed[0].status, Status::Held) << explain(missed[0]);
   EXPECT_EQ(missed[1].status, Status::Violated) << explain(missed[1]);
 }
 
 TEST(CpuEntitlement, TheTimerMayRunOnWithTheLongestPeriodBefore) {
   // Throttled for the rest of 500 ms, then 480 ms with the new quota.
-  const Finding slow = raised({100'000, 500'000}, 200, 290).judge_all(kName).back();
+  const Finding slow = raised({100'000, 500'000}, 200, 290).judge_all(kCpuEntitlement).back();
   EXPECT_NE(slow.status, Status::Violated) << explain(slow);
   // Another 100 ms are not to be explained by that.
-  const Finding starved = raised({100'000, 500'000}, 200, 150).judge_all(kName).back();
+  const Finding starved = raised({100'000, 500'000}, 200, 150).judge_all(kCpuEntitlement).back();
   EXPECT_EQ(starved.status, Status::Violated) << explain(starved);
 }
 
@@ -181,12 +188,12 @@ TEST(CpuEntitlement, WithoutDemandNothingIsOwed) {
   idle.cap(kRoot, 10'000, 20'000);
   idle.ran_ms(idle.idler(kRoot), 0.1);
   idle.run_for_ms(1'000);
-  EXPECT_EQ(idle.status(kName, kRoot), Status::NotApplicable);
+  EXPECT_EQ(idle.status(kCpuEntitlement, kRoot), Status::NotApplicable);
   CpuWorld modest;
   modest.cap(kRoot, 10'000, 20'000);
   modest.ran_ms(modest.hog(kRoot, 1, 20), 200);
   modest.run_for_ms(1'000);
-  EXPECT_EQ(modest.status(kName, kRoot), Status::NotApplicable);
+  EXPECT_EQ(modest.status(kCpuEntitlement, kRoot), Status::NotApplicable);
 }
 
 TEST(CpuEntitlement, CompetitorsInTheTreeMakeItUndecided) {
@@ -197,8 +204,8 @@ TEST(CpuEntitlement, CompetitorsInTheTreeMakeItUndecided) {
   world.ran_ms(world.hog(a), 200);
   world.ran_ms(world.hog(b, 8), 1'800);
   world.run_for_ms(1'000);
-  EXPECT_NE(world.status(kName, a), Status::Violated);
-  EXPECT_NE(world.status(kName, a), Status::Held);
+  EXPECT_NE(world.status(kCpuEntitlement, a), Status::Violated);
+  EXPECT_NE(world.status(kCpuEntitlement, a), Status::Held);
 }
 
 TEST(CpuEntitlement, HogsThatMayMeetOnOneCpuAreNotTakenForEntitled) {
@@ -210,8 +217,8 @@ TEST(CpuEntitlement, HogsThatMayMeetOnOneCpuAreNotTakenForEntitled) {
   world.ran_ms(world.hog(a), 250);
   world.ran_ms(world.hog(b), 500);
   world.run_for_ms(1'000);
-  EXPECT_NE(world.status(kName, b), Status::Violated) << explain(world.judge(kName, b));
-  EXPECT_NE(world.status(kName, a), Status::Held) << explain(world.judge(kName, a));
+  EXPECT_NE(world.status(kCpuEntitlement, b), Status::Violated) << explain(world.judge(kCpuEntitlement, b));
+  EXPECT_NE(world.status(kCpuEntitlement, a), Status::Held) << explain(world.judge(kCpuEntitlement, a));
 }
 
 TEST(CpuEntitlement, TighterAncestorTakesPrecedence) {
@@ -221,8 +228,8 @@ TEST(CpuEntitlement, TighterAncestorTakesPrecedence) {
   world.cap(a, 10'000, 20'000);
   world.ran_ms(world.hog(a), 250);
   world.run_for_ms(1'000);
-  EXPECT_NE(world.status(kName, a), Status::Violated);
-  EXPECT_NE(world.status(kName, a), Status::Held);
+  EXPECT_NE(world.status(kCpuEntitlement, a), Status::Violated);
+  EXPECT_NE(world.status(kCpuEntitlement, a), Status::Held);
 }
 
 TEST(CpuEntitlement, TighterChildTakesPrecedence) {
@@ -232,7 +239,7 @@ TEST(CpuEntitlement, TighterChildTakesPrecedence) {
   world.cap(a, 5'000, 20'000);
   world.ran_ms(world.hog(a), 250);
   world.run_for_ms(1'000);
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated);
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated);
 }
 
 TEST(CpuEntitlement, NothingIsOwedToTheFrozen) {
@@ -241,28 +248,29 @@ TEST(CpuEntitlement, NothingIsOwedToTheFrozen) {
   world.ran_ms(world.hog(kRoot), 100, 200, 0);
   world.freeze(kRoot, 200);
   world.run_for_ms(1'000);
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated);
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated);
 }
 
 TEST(CpuEntitlement, NothingIsOwedToTheDead) {
   CpuWorld world = one_hog(10'000, 100);
   world.seen.workers[0].end = WorkerEnd::Killed;
   world.seen.workers[0].ended_ns = 200 * kMs;
-  EXPECT_NE(world.status(kName, kRoot), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
 }
 
 TEST(CpuEntitlement, NothingIsSaidWithoutAQuota) {
   CpuWorld world;
   world.ran_ms(world.hog(kRoot), 10);
   world.run_for_ms(1'000);
-  EXPECT_EQ(world.status(kName, kRoot), Status::NotApplicable);
+  EXPECT_EQ(world.status(kCpuEntitlement, kRoot), Status::NotApplicable);
 }
 
 TEST(CpuEntitlement, BoundNeverExceedsTheUpperBoundOfTheSameQuota) {
   for (const int64_t window_ms : {100, 300, 1'000, 3'000}) {
     for (const int64_t quota_us : {2'000, 5'000, 10'000, 19'000}) {
       CpuWorld world = one_hog(quota_us, static_cast<double>(quota_us * window_ms) / 20'000, window_ms);
-      const Finding least = world.judge(kName, kRoot);
+      const Finding least = world.judge(kCpuEntitlement, kRoot);
       const Finding most = world.judge("cpu.bandwidth", kRoot);
       EXPECT_LT(least.bound, most.bound) << quota_us << " us in " << window_ms << " ms";
       EXPECT_NE(least.status, Status::Violated) << explain(least);

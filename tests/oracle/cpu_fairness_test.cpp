@@ -5,7 +5,7 @@
 namespace treeline::cpu_test {
 namespace {
 
-constexpr const char* kName = "cpu.fairness";
+constexpr const char* kCpuFairness = "cpu.fairness";
 
 struct Siblings {
   CpuWorld world;
@@ -27,16 +27,16 @@ Siblings on_one_cpu(double a_ms, double b_ms, int64_t window_ms = 2'000, int64_t
   return s;
 }
 
-Status status_of(const Siblings& s, NodeId node) { return s.world.status(kName, node); }
+Status status_of(const Siblings& s, NodeId node) { return s.world.status(kCpuFairness, node); }
 
 void expect_none_violated(const CpuWorld& world) {
-  for (const Finding& finding : world.judge_all(kName)) {
+  for (const Finding& finding : world.judge_all(kCpuFairness)) {
     EXPECT_NE(finding.status, Status::Violated) << explain(finding);
   }
 }
 
 bool any(const CpuWorld& world, Status status) {
-  for (const Finding& finding : world.judge_all(kName)) {
+  for (const Finding& finding : world.judge_all(kCpuFairness)) {
     if (finding.status == status) return true;
   }
   return false;
@@ -44,8 +44,8 @@ bool any(const CpuWorld& world, Status status) {
 
 TEST(CpuFairness, SharesByWeightHold) {
   const Siblings s = on_one_cpu(500, 1'500);
-  EXPECT_EQ(status_of(s, s.a), Status::Held) << explain(s.world.judge(kName, s.a));
-  EXPECT_EQ(status_of(s, s.b), Status::Held) << explain(s.world.judge(kName, s.b));
+  EXPECT_EQ(status_of(s, s.a), Status::Held) << explain(s.world.judge(kCpuFairness, s.a));
+  EXPECT_EQ(status_of(s, s.b), Status::Held) << explain(s.world.judge(kCpuFairness, s.b));
 }
 
 TEST(CpuFairness, SwappedWeightsAreViolated) {
@@ -66,12 +66,12 @@ TEST(CpuFairness, StarvedSiblingOfEqualWeightIsViolated) {
 TEST(CpuFairness, OutsideLoadCancelsOut) {
   Siblings s = on_one_cpu(150, 450);
   s.world.steal_ms(1'000);
-  EXPECT_EQ(status_of(s, s.a), Status::Held) << explain(s.world.judge(kName, s.a));
+  EXPECT_EQ(status_of(s, s.a), Status::Held) << explain(s.world.judge(kCpuFairness, s.a));
 }
 
 TEST(CpuFairness, ShortWindowIsInconclusiveOrSilent) {
   const Siblings s = on_one_cpu(20, 20, 40);
-  for (const Finding& finding : s.world.judge_all(kName)) {
+  for (const Finding& finding : s.world.judge_all(kCpuFairness)) {
     EXPECT_EQ(finding.status, Status::Inconclusive) << explain(finding);
   }
 }
@@ -122,7 +122,7 @@ TEST(CpuFairness, LongGapExcusesADeviationOfItsLength) {
 TEST(CpuFairness, GapAsLongAsTheEffectLeavesNothingConclusive) {
   Siblings s = on_one_cpu(500, 1'500);
   s.world.gap_ms(800);
-  for (const Finding& finding : s.world.judge_all(kName)) {
+  for (const Finding& finding : s.world.judge_all(kCpuFairness)) {
     EXPECT_EQ(finding.status, Status::Inconclusive) << explain(finding);
   }
 }
@@ -136,8 +136,8 @@ TEST(CpuFairness, TasksOfTheParentCompeteEachWith1024) {
     world.ran_ms(world.hog(kRoot, 2), fair ? 1'333 : 1'000);
     world.ran_ms(world.hog(a), fair ? 667 : 1'000);
     world.run_for_ms(2'000);
-    EXPECT_EQ(world.status(kName, a), fair ? Status::Held : Status::Violated)
-        << explain(world.judge(kName, a));
+    EXPECT_EQ(world.status(kCpuFairness, a), fair ? Status::Held : Status::Violated)
+        << explain(world.judge(kCpuFairness, a));
   }
 }
 
@@ -165,9 +165,9 @@ TEST(CpuFairness, EachLevelIsJudgedRelativeToItsParent) {
   world.ran_ms(world.hog(d), 500);
   world.ran_ms(world.hog(b), 1'000);
   world.run_for_ms(2'000);
-  EXPECT_EQ(world.status(kName, a), Status::Held) << explain(world.judge(kName, a));
-  EXPECT_EQ(world.status(kName, b), Status::Held) << explain(world.judge(kName, b));
-  EXPECT_EQ(world.status(kName, c), Status::Violated) << explain(world.judge(kName, c));
+  EXPECT_EQ(world.status(kCpuFairness, a), Status::Held) << explain(world.judge(kCpuFairness, a));
+  EXPECT_EQ(world.status(kCpuFairness, b), Status::Held) << explain(world.judge(kCpuFairness, b));
+  EXPECT_EQ(world.status(kCpuFairness, c), Status::Violated) << explain(world.judge(kCpuFairness, c));
 }
 
 TEST(CpuFairness, IdleGroupGetsThreeSharesOnly) {
@@ -196,7 +196,7 @@ TEST(CpuFairness, SeveralCpusAreNotJudged) {
   world.ran_ms(world.hog(a), 1'000);
   world.ran_ms(world.hog(b), 1'000);
   world.run_for_ms(1'000);
-  EXPECT_TRUE(world.judge_all(kName).empty());
+  EXPECT_TRUE(world.judge_all(kCpuFairness).empty());
 }
 
 TEST(CpuFairness, SiblingsOnDifferentCpusAreNotJudged) {
@@ -258,7 +258,7 @@ TEST(CpuFairness, OnlyChildHasNothingToShare) {
   world.pin(kRoot, {0});
   world.ran_ms(world.hog(world.add(kRoot, "a")), 2'000);
   world.run_for_ms(2'000);
-  EXPECT_TRUE(world.judge_all(kName).empty());
+  EXPECT_TRUE(world.judge_all(kCpuFairness).empty());
 }
 
 TEST(CpuFairness, WithoutSamplesNothingIsSaid) {
@@ -279,7 +279,8 @@ TEST(CpuFairness, AnIdleTaskMayHaveBeenThereBeforeItMoved) {
   world.scenario.actions.push_back({10'000, Action::Kind::Migrate, kRoot});
   world.scenario.actions[0].worker = static_cast<int>(mover);
   world.seen.actions.push_back({10 * kMs, 11 * kMs, 0, {}, {}});
-  EXPECT_EQ(world.judge(kName, heavy).status, Status::Held) << explain(world.judge(kName, heavy));
+  EXPECT_EQ(world.judge(kCpuFairness, heavy).status, Status::Held)
+      << explain(world.judge(kCpuFairness, heavy));
 }
 
 }  // namespace

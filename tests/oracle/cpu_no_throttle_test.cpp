@@ -8,7 +8,7 @@
 namespace treeline::cpu_test {
 namespace {
 
-constexpr const char* kName = "cpu.no_throttle";
+constexpr const char* kCpuNoThrottle = "cpu.no_throttle";
 
 CpuWorld modest_hog(int64_t quota_us, int64_t period_us, int duty, int64_t cycle_us, int64_t throttled,
                     int threads = 1) {
@@ -20,16 +20,16 @@ CpuWorld modest_hog(int64_t quota_us, int64_t period_us, int duty, int64_t cycle
   return world;
 }
 
-Status status(const CpuWorld& world) { return world.status(kName, kRoot); }
+Status status(const CpuWorld& world) { return world.status(kCpuNoThrottle, kRoot); }
 
 TEST(CpuNoThrottle, SmallDemandThatRunsFreelyHolds) {
   const CpuWorld world = modest_hog(80'000, 100'000, 10, 10'000, 0);
-  EXPECT_EQ(status(world), Status::Held) << explain(world.judge(kName, kRoot));
+  EXPECT_EQ(status(world), Status::Held) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, OneThrottledPeriodIsAViolation) {
   const CpuWorld world = modest_hog(80'000, 100'000, 10, 10'000, 1);
-  EXPECT_EQ(status(world), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_EQ(status(world), Status::Violated) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, ThrottledIdlersAreAViolation) {
@@ -38,37 +38,37 @@ TEST(CpuNoThrottle, ThrottledIdlersAreAViolation) {
   world.ran_ms(world.idler(kRoot), 0.05);
   world.throttled(kRoot, 2);
   world.run_for_ms(1'000);
-  EXPECT_EQ(status(world), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_EQ(status(world), Status::Violated) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, ThrottlingHogsThatWantMoreIsRight) {
   const CpuWorld world = modest_hog(50'000, 100'000, 100, 10'000, 10);
-  EXPECT_EQ(status(world), Status::NotApplicable) << explain(world.judge(kName, kRoot));
+  EXPECT_EQ(status(world), Status::NotApplicable) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, LateBurstOfOneCycleMayMeetTheNext) {
   // 15 ms of each 50: late in one cycle, then two on time, gives 45 ms within 100, not 30; and a slice on
   // each CPU.
   const CpuWorld world = modest_hog(44'000, 100'000, 30, 50'000, 1);
-  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, CycleLongerThanThePeriodPutsAWholeBurstIntoIt) {
   const CpuWorld world = modest_hog(30'000, 50'000, 40, 100'000, 3);
-  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, SlicesOnOtherCpusAreOutOfReach) {
   // 12 ms of demand at most, a quota of 14 ms, but 5 ms of it may lie on the other CPU.
   const CpuWorld world = modest_hog(14'000, 20'000, 40, 10'000, 1);
-  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, EveryThreadAddsItsDemand) {
   const CpuWorld one = modest_hog(90'000, 100'000, 20, 10'000, 1, 1);
   const CpuWorld eight = modest_hog(90'000, 100'000, 20, 10'000, 1, 8);
-  EXPECT_EQ(status(one), Status::Violated) << explain(one.judge(kName, kRoot));
-  EXPECT_NE(status(eight), Status::Violated) << explain(eight.judge(kName, kRoot));
+  EXPECT_EQ(status(one), Status::Violated) << explain(one.judge(kCpuNoThrottle, kRoot));
+  EXPECT_NE(status(eight), Status::Violated) << explain(eight.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, SubtreesAddUpAtTheirAncestor) {
@@ -79,13 +79,13 @@ TEST(CpuNoThrottle, SubtreesAddUpAtTheirAncestor) {
   for (const NodeId node : {a, b}) world.ran_ms(world.hog(node, 1, 30), 300);
   world.throttled(kRoot, 4);
   world.run_for_ms(1'000);
-  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, LongGapMayCountAsDemand) {
   CpuWorld world = modest_hog(45'000, 100'000, 10, 10'000, 1);
   world.gap_ms(30);
-  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kName, kRoot));
+  EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kCpuNoThrottle, kRoot));
 }
 
 TEST(CpuNoThrottle, NothingIsSaidWithoutAQuotaOrWorkers) {
@@ -129,7 +129,7 @@ TEST(CpuNoThrottle, NeverClaimsWhatBunchedCyclesCanExceed) {
         const auto quota_us = static_cast<int64_t>(demand + 5'000 - 200);
         if (quota_us < 1'000) continue;
         const CpuWorld world = modest_hog(quota_us, period_us, duty, cycle_us, 1);
-        EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kName, kRoot));
+        EXPECT_NE(status(world), Status::Violated) << explain(world.judge(kCpuNoThrottle, kRoot));
       }
     }
   }

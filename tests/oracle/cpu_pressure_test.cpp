@@ -5,7 +5,7 @@
 namespace treeline::cpu_test {
 namespace {
 
-constexpr const char* kName = "cpu.pressure";
+constexpr const char* kCpuPressure = "cpu.pressure";
 
 void waited_ms(CpuWorld& world, size_t worker, double ms) {
   WorkerObservation& seen = world.seen.workers[worker];
@@ -37,7 +37,7 @@ CpuWorld throttled_hog(int cpus = 1) {
 
 /// The status of the law that no group shows more pressure than its tasks waited, and of the other one.
 Status upper(const CpuWorld& world, NodeId node) {
-  for (const Finding& finding : world.judge_all(kName)) {
+  for (const Finding& finding : world.judge_all(kCpuPressure)) {
     if (finding.node == node && finding.sentence.find("the sum of") != std::string::npos)
       return finding.status;
   }
@@ -45,7 +45,7 @@ Status upper(const CpuWorld& world, NodeId node) {
 }
 
 Status lower(const CpuWorld& world, NodeId node) {
-  for (const Finding& finding : world.judge_all(kName)) {
+  for (const Finding& finding : world.judge_all(kCpuPressure)) {
     if (finding.node == node && finding.sentence.find("one of its tasks") != std::string::npos)
       return finding.status;
   }
@@ -54,7 +54,7 @@ Status lower(const CpuWorld& world, NodeId node) {
 
 TEST(CpuPressure, OfWhatATaskWaitedHolds) {
   const CpuWorld world = throttled_hog();
-  EXPECT_EQ(lower(world, kRoot), Status::Held) << explain(world.judge(kName, kRoot));
+  EXPECT_EQ(lower(world, kRoot), Status::Held) << explain(world.judge(kCpuPressure, kRoot));
 }
 
 TEST(CpuPressure, NoneWhereATaskWaitedIsAViolation) {
@@ -128,7 +128,7 @@ TEST(CpuPressure, WithoutPsiIsNotJudged) {
   CpuWorld world;
   world.ran_ms(world.hog(kRoot), 1'000);
   world.run_for_ms(1'000);
-  EXPECT_TRUE(world.judge_all(kName).empty());
+  EXPECT_TRUE(world.judge_all(kCpuPressure).empty());
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace treeline::cpu_test {
 namespace {
 
-constexpr const char* kName = "cpu.stall";
+constexpr const char* kCpuStall = "cpu.stall";
 
 /// A hog in `a` and one in `b`, both on CPU 1, for 600 ms. The first one's clock stands still from 100 ms on
 /// for `still_ms`.
@@ -27,29 +27,29 @@ CpuWorld two_hogs(int64_t still_ms, int64_t window_ms = 600) {
 }
 
 TEST(CpuStall, TurnsInTimeHold) {
-  const Finding finding = two_hogs(0).judge(kName, 1);
+  const Finding finding = two_hogs(0).judge(kCpuStall, 1);
   EXPECT_EQ(finding.status, Status::Held) << explain(finding);
 }
 
 TEST(CpuStall, AWaitOfManyTurnsIsViolated) {
   const CpuWorld world = two_hogs(200);
-  const Finding finding = world.judge(kName, 1);
+  const Finding finding = world.judge(kCpuStall, 1);
   EXPECT_EQ(finding.status, Status::Violated) << explain(finding);
   EXPECT_DOUBLE_EQ(finding.observed, 200);
-  EXPECT_EQ(world.status(kName, 2), Status::Held);
+  EXPECT_EQ(world.status(kCpuStall, 2), Status::Held);
 }
 
 TEST(CpuStall, ASmallWeightAmongGreatOnesWaitsLonger) {
   CpuWorld world = two_hogs(200);
   world.weigh(2, 2'000);
-  EXPECT_NE(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+  EXPECT_NE(world.status(kCpuStall, 1), Status::Violated) << explain(world.judge(kCpuStall, 1));
 }
 
 TEST(CpuStall, WithSleepersAWaitMayTakeAnotherTurn) {
   CpuWorld world = two_hogs(0);
-  const double without = world.judge(kName, 1).bound;
+  const double without = world.judge(kCpuStall, 1).bound;
   world.scenario.workers[1].workload = CpuHog{1, 20, 10'000};
-  const double with = world.judge(kName, 1).bound;
+  const double with = world.judge(kCpuStall, 1).bound;
   EXPECT_GT(with, 1.5 * without);
   EXPECT_LT(with, 2 * without);
 }
@@ -57,60 +57,60 @@ TEST(CpuStall, WithSleepersAWaitMayTakeAnotherTurn) {
 TEST(CpuStall, AQuotaLetsItWaitForItsPeriods) {
   CpuWorld world = two_hogs(200, 2'000);
   world.cap(1, 50'000, 100'000);
-  EXPECT_NE(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+  EXPECT_NE(world.status(kCpuStall, 1), Status::Violated) << explain(world.judge(kCpuStall, 1));
   world.scenario.tree[1].limits[Knob::CpuMax] = CpuBandwidth{1'000, 2'000};
-  EXPECT_EQ(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::Violated) << explain(world.judge(kCpuStall, 1));
 }
 
 TEST(CpuStall, AQuotaThatIsClearedLetsGoAtOnce) {
   CpuWorld world = two_hogs(200, 1'000);
   world.cap(1, 10'000, 400'000);
-  EXPECT_NE(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+  EXPECT_NE(world.status(kCpuStall, 1), Status::Violated) << explain(world.judge(kCpuStall, 1));
   world.scenario.actions.push_back(
       {90'000, Action::Kind::SetLimit, 1, Knob::CpuMax, CpuBandwidth{std::nullopt, 400'000}});
   world.seen.actions.push_back({90 * kMs, 91 * kMs, 0, {}});
-  EXPECT_EQ(world.status(kName, 1), Status::Violated);
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::Violated);
 }
 
 TEST(CpuStall, NothingIsSaidWhereTasksAreFrozen) {
   CpuWorld world = two_hogs(200);
   world.freeze(kRoot, 100);
-  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::NotApplicable);
 }
 
 TEST(CpuStall, NothingIsSaidOfTwoQuotasAboveOneAnother) {
   CpuWorld world = two_hogs(200);
   world.cap(kRoot, 50'000, 100'000);
   world.cap(1, 50'000, 100'000);
-  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::NotApplicable);
 }
 
 TEST(CpuStall, AShortWindowIsInconclusive) {
-  EXPECT_EQ(two_hogs(0, 60).status(kName, 1), Status::Inconclusive);
+  EXPECT_EQ(two_hogs(0, 60).status(kCpuStall, 1), Status::Inconclusive);
 }
 
 TEST(CpuStall, AHogThatMayGoToAnotherCpuIsNotJudged) {
   CpuWorld world = two_hogs(200);
   world.pin(kRoot, {0, 1});
-  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::NotApplicable);
 }
 
 TEST(CpuStall, NeitherIsOneBesideWorkOfAnotherKind) {
   CpuWorld world = two_hogs(200);
   world.scenario.workers[1].workload = ForkStorm{};
-  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::NotApplicable);
 }
 
 TEST(CpuStall, NorOneThatDied) {
   CpuWorld world = two_hogs(200);
   world.seen.workers[0].end = WorkerEnd::OomKilled;
-  EXPECT_EQ(world.status(kName, 1), Status::NotApplicable);
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::NotApplicable);
 }
 
 TEST(CpuStall, AGapOfTheMachineIsNoWait) {
   CpuWorld world = two_hogs(200);
   world.gap_ms(80);
-  EXPECT_NE(world.status(kName, 1), Status::Violated) << explain(world.judge(kName, 1));
+  EXPECT_NE(world.status(kCpuStall, 1), Status::Violated) << explain(world.judge(kCpuStall, 1));
 }
 
 }  // namespace

@@ -7,13 +7,13 @@
 namespace treeline::cpu_test {
 namespace {
 
-constexpr const char* kName = "cpuset.confinement";
+constexpr const char* kCpusetConfinement = "cpuset.confinement";
 
 struct Deep {
   CpuWorld world{4};
   NodeId leaf = 0;
   WorkerObservation& worker() { return world.seen.workers[0]; }
-  Status status() const { return world.status(kName, leaf); }
+  Status status() const { return world.status(kCpusetConfinement, leaf); }
 };
 
 /// A hog of 4 threads two levels below a root on CPUs 0-2; the leaf itself is on 0-1.
@@ -29,7 +29,7 @@ Deep confined() {
 
 TEST(CpusetConfinement, WorkerInsideItsSetHolds) {
   const Deep d = confined();
-  const Finding finding = d.world.judge(kName, d.leaf);
+  const Finding finding = d.world.judge(kCpusetConfinement, d.leaf);
   EXPECT_EQ(finding.status, Status::Held) << explain(finding);
   EXPECT_EQ(finding.controller, Controller::Cpuset);
 }
@@ -72,9 +72,9 @@ TEST(CpusetConfinement, NodeInheritsItsParentsSet) {
   world.pin(a, {2});
   world.ran_ms(world.hog(b, 4), 100);
   world.run_for_ms(100);
-  EXPECT_EQ(world.status(kName, b), Status::Held) << explain(world.judge(kName, b));
+  EXPECT_EQ(world.status(kCpusetConfinement, b), Status::Held) << explain(world.judge(kCpusetConfinement, b));
   world.seen.workers[0].cpus_seen = IdSet{{2, 3}};
-  EXPECT_EQ(world.status(kName, b), Status::Violated);
+  EXPECT_EQ(world.status(kCpusetConfinement, b), Status::Violated);
 }
 
 TEST(CpusetConfinement, AllCpusOfTheMachineAreInconclusive) {
@@ -82,7 +82,7 @@ TEST(CpusetConfinement, AllCpusOfTheMachineAreInconclusive) {
   world.pin(kRoot, {0, 1});
   world.ran_ms(world.hog(kRoot, 4), 100);
   world.run_for_ms(100);
-  EXPECT_EQ(world.status(kName, kRoot), Status::Inconclusive);
+  EXPECT_EQ(world.status(kCpusetConfinement, kRoot), Status::Inconclusive);
 }
 
 TEST(CpusetConfinement, WorkerThatNeverRanIsInconclusive) {
@@ -105,7 +105,7 @@ TEST(CpusetConfinement, NothingIsSaidWithoutAnyCpuset) {
   CpuWorld world;
   world.ran_ms(world.hog(kRoot), 100);
   world.run_for_ms(100);
-  EXPECT_TRUE(world.judge_all(kName).empty());
+  EXPECT_TRUE(world.judge_all(kCpusetConfinement).empty());
 }
 
 TEST(CpusetConfinement, EveryWorkerOfANodeIsJudged) {
@@ -115,8 +115,8 @@ TEST(CpusetConfinement, EveryWorkerOfANodeIsJudged) {
   world.ran_ms(world.hog(kRoot), 50);
   world.run_for_ms(100);
   world.seen.workers[1].cpus_seen = IdSet{{1}};
-  EXPECT_EQ(world.judge_all(kName).size(), 2u);
-  EXPECT_EQ(world.status(kName, kRoot), Status::Violated);
+  EXPECT_EQ(world.judge_all(kCpusetConfinement).size(), 2u);
+  EXPECT_EQ(world.status(kCpusetConfinement, kRoot), Status::Violated);
 }
 
 /// confined(), until an action sets the leaf's CPUs to 2; then it ran there.
@@ -132,7 +132,7 @@ Deep changed() {
 
 TEST(CpusetConfinement, EachStretchHasItsOwnSet) {
   Deep d = changed();
-  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kName, d.leaf));
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kCpusetConfinement, d.leaf));
   d.worker().cpus_by_stretch[0] = IdSet{{0, 2}};
   EXPECT_EQ(d.status(), Status::Violated);
   d = changed();
@@ -146,7 +146,7 @@ TEST(CpusetConfinement, AChangeThatTheKernelRefusedChangesNothing) {
   EXPECT_EQ(d.status(), Status::Violated);
   d.worker().cpus_by_stretch[1] = IdSet{{1}};
   d.worker().cpus_allowed = "0-1";
-  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kName, d.leaf));
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kCpusetConfinement, d.leaf));
 }
 
 /// confined(), while CPU `cpu` is offline from an action on.
@@ -163,7 +163,7 @@ TEST(CpusetConfinement, ATaskStaysInWhatIsLeftOfItsSet) {
   Deep d = without_cpu(1);
   d.worker().cpus_by_stretch = {IdSet{{0, 1}}, IdSet{{0}}};
   d.worker().cpus_allowed = "0";
-  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kName, d.leaf));
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kCpusetConfinement, d.leaf));
   d.worker().cpus_by_stretch[1] = IdSet{{0, 2}};
   EXPECT_EQ(d.status(), Status::Violated);
 }
@@ -173,7 +173,7 @@ TEST(CpusetConfinement, ASetWithoutAnyCpuLeftFallsBackToTheParents) {
   d.world.pin(d.leaf, {1});
   d.worker().cpus_by_stretch = {IdSet{{1}}, IdSet{{0, 2}}};
   d.worker().cpus_allowed = "0,2";
-  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kName, d.leaf));
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kCpusetConfinement, d.leaf));
   d.worker().cpus_by_stretch[1] = IdSet{{3}};
   EXPECT_EQ(d.status(), Status::Violated);
 }

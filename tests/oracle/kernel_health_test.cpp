@@ -6,7 +6,7 @@
 namespace treeline::world_test {
 namespace {
 
-constexpr const char* kName = "kernel.health";
+constexpr const char* kKernelHealth = "kernel.health";
 
 World logged(std::vector<std::string> lines) {
   World world;
@@ -15,7 +15,7 @@ World logged(std::vector<std::string> lines) {
   return world;
 }
 
-TEST(KernelHealth, QuietLogHolds) { EXPECT_EQ(logged({}).status(kName), Status::Held); }
+TEST(KernelHealth, QuietLogHolds) { EXPECT_EQ(logged({}).status(kKernelHealth), Status::Held); }
 
 TEST(KernelHealth, AlarmIsAViolation) {
   for (const char* line : {"WARNING: CPU: 0 PID: 1 at kernel/sched/fair.c:1 f+0x1/0x2",
@@ -38,7 +38,7 @@ TEST(KernelHealth, AlarmIsAViolation) {
                            "UBSAN: array-index-out-of-bounds in kernel/sched/fair.c:1:2",
                            "refcount_t: underflow; use-after-free.",
                            "list_add corruption. prev->next should be next"}) {
-    EXPECT_EQ(logged({"harmless", line}).status(kName), Status::Violated) << line;
+    EXPECT_EQ(logged({"harmless", line}).status(kKernelHealth), Status::Violated) << line;
   }
 }
 
@@ -51,36 +51,36 @@ TEST(KernelHealth, OomReportsAndHostNoiseAreHarmless) {
                               "perf: interrupt took too long (2503 > 2500), lowering kernel.perf_event_max",
                               "clocksource: timekeeping watchdog on CPU1: wd-tsc-wd read-back delay of 1ms",
                               "cgroup: fork rejected by pids controller in /treeline-1-2/t"});
-  EXPECT_EQ(world.status(kName), Status::Held) << world.explain(kName);
+  EXPECT_EQ(world.status(kKernelHealth), Status::Held) << world.explain(kKernelHealth);
 }
 
 TEST(KernelHealth, NewTaintIsAViolation) {
   World world = logged({});
   world.seen.health.taint_before = 1;
   world.seen.health.taint_after = 1 | 1 << 9;
-  EXPECT_EQ(world.status(kName), Status::Violated) << world.explain(kName);
+  EXPECT_EQ(world.status(kKernelHealth), Status::Violated) << world.explain(kKernelHealth);
 }
 
 TEST(KernelHealth, OldTaintIsNot) {
   World world = logged({});
   world.seen.health.taint_before = world.seen.health.taint_after = 1 << 12 | 1;
-  EXPECT_EQ(world.status(kName), Status::Held) << world.explain(kName);
+  EXPECT_EQ(world.status(kKernelHealth), Status::Held) << world.explain(kKernelHealth);
 }
 
 TEST(KernelHealth, UnreadableLogShowsNothingButTaint) {
   World world = logged({});
   world.seen.health.log_readable = false;
-  EXPECT_EQ(world.status(kName), Status::Inconclusive) << world.explain(kName);
+  EXPECT_EQ(world.status(kKernelHealth), Status::Inconclusive) << world.explain(kKernelHealth);
   world.seen.health.taint_after = 1 << 9;
-  EXPECT_EQ(world.status(kName), Status::Violated) << world.explain(kName);
+  EXPECT_EQ(world.status(kKernelHealth), Status::Violated) << world.explain(kKernelHealth);
 }
 
 TEST(KernelHealth, IsNamedAtTheRootAlways) {
   World world;
   world.add(kRoot, "a");
   world.run_for_ms(10);
-  ASSERT_EQ(world.findings(kName).size(), 1u);
-  EXPECT_EQ(world.findings(kName)[0].node, kRoot);
+  ASSERT_EQ(world.findings(kKernelHealth).size(), 1u);
+  EXPECT_EQ(world.findings(kKernelHealth)[0].node, kRoot);
 }
 
 TEST(KernelHealth, OfAKernelThatDiedNothingElseIsJudged) {
@@ -90,7 +90,7 @@ TEST(KernelHealth, OfAKernelThatDiedNothingElseIsJudged) {
   const auto verdict = judge(world.scenario, world.seen);
   ASSERT_TRUE(verdict) << to_string(verdict.error());
   ASSERT_EQ(verdict->findings.size(), 1U);
-  EXPECT_EQ(verdict->findings[0].invariant, kName);
+  EXPECT_EQ(verdict->findings[0].invariant, kKernelHealth);
   EXPECT_EQ(verdict->findings[0].status, Status::Violated);
   EXPECT_NE(verdict->findings[0].sentence.find("NULL pointer"), std::string::npos);
   world.seen.health.log.clear();

@@ -11,7 +11,7 @@ namespace treeline::world_test {
 namespace {
 
 constexpr int64_t kChangeMs = 50;
-constexpr int64_t kWindowMs = 100;
+constexpr int64_t kChangeWindowMs = 100;
 
 Action set(Knob knob, KnobValue value) {
   return {kChangeMs * 1'000, Action::Kind::SetLimit, kRoot, knob, std::move(value)};
@@ -27,7 +27,7 @@ void change(World& world, const Action& action, Counter counter, int64_t before,
   NodeObservation& node = world.seen.nodes[kRoot];
   node.series = {{(kChangeMs - 1) * kMs, {{counter, before}}, kMs},
                  {(kChangeMs + 3) * kMs, {{counter, after}}, kMs},
-                 {kWindowMs * kMs, {{counter, at_end}}, kMs}};
+                 {kChangeWindowMs * kMs, {{counter, at_end}}, kMs}};
   node.after[counter] = at_end;
 }
 
@@ -35,10 +35,10 @@ void change(World& world, const Action& action, Counter counter, int64_t before,
 World storm(int64_t limit, int64_t at_end) {
   World world;
   world.work(kRoot, ForkStorm{20, 5'000});
-  world.run_for_ms(kWindowMs);
+  world.run_for_ms(kChangeWindowMs);
   change(world, set(Knob::PidsMax, Amount{limit}), Counter::PidsCurrent, 5, 5, at_end);
   WorkerSample sample;
-  for (const int64_t at_ms : {kChangeMs + 3, kWindowMs}) {
+  for (const int64_t at_ms : {kChangeMs + 3, kChangeWindowMs}) {
     sample.at_ns = at_ms * kMs;
     world.seen.workers[0].series.push_back(sample);
     sample.progress += 10;
@@ -66,9 +66,9 @@ TEST(LimitChange, WithoutTriesNothingIsShown) {
 World lowered(int64_t after_bytes) {
   World world;
   world.hold(kRoot, 8 * kMiB);
-  world.run_for_ms(kWindowMs);
+  world.run_for_ms(kChangeWindowMs);
   world.seen.workers[0].settled_ns = 10 * kMs;
-  world.seen.workers[0].ended_ns = (kWindowMs + 1) * kMs;
+  world.seen.workers[0].ended_ns = (kChangeWindowMs + 1) * kMs;
   change(world, set(Knob::MemoryMax, Amount{4 * kMiB}), Counter::MemoryCurrent, 8 * kMiB, after_bytes,
          after_bytes);
   return world;
@@ -90,7 +90,7 @@ TEST(LimitChange, AVictimThatIsOnItsWayOutMayStillBeCharged) {
   World world = lowered(5 * kMiB);
   WorkerObservation& victim = world.seen.workers[0];
   victim.end = WorkerEnd::OomKilled;
-  for (const int64_t at_ms : {kChangeMs - 1, kChangeMs + 3, kWindowMs}) {
+  for (const int64_t at_ms : {kChangeMs - 1, kChangeMs + 3, kChangeWindowMs}) {
     victim.series.push_back({at_ms * kMs + 1, 0, 0, 8 * kMiB});
   }
   EXPECT_EQ(world.status("memory.max"), Status::Violated) << "it has its memory, so it was not killed yet";
@@ -109,9 +109,9 @@ TEST(LimitChange, PageCacheThatAChildsMinProtectsStays) {
     const NodeId child = world.add(kRoot, "c");
     world.hold(child, 8 * kMiB, MemoryKind::File);
     world.limit(child, Knob::MemoryMin, Amount{min_bytes});
-    world.run_for_ms(kWindowMs);
+    world.run_for_ms(kChangeWindowMs);
     world.seen.workers[0].settled_ns = 10 * kMs;
-    world.seen.workers[0].ended_ns = (kWindowMs + 1) * kMs;
+    world.seen.workers[0].ended_ns = (kChangeWindowMs + 1) * kMs;
     change(world, set(Knob::MemoryMax, Amount{4 * kMiB}), Counter::MemoryCurrent, 8 * kMiB, 8 * kMiB,
            8 * kMiB);
     return world.status("memory.max");
@@ -146,7 +146,7 @@ TEST(LimitChange, WhatWasRefusedAtFirstIsNotInForceBeforeAChange) {
   World world;
   world.scenario.tree[kRoot].limits[Knob::MemoryMax] = Amount{64 << 10};
   world.hold(kRoot, 8 * kMiB);
-  world.run_for_ms(kWindowMs);
+  world.run_for_ms(kChangeWindowMs);
   change(world, set(Knob::MemoryMax, Amount{16 * kMiB}), Counter::MemoryCurrent, 8 * kMiB, 8 * kMiB,
          8 * kMiB);
   NodeObservation& node = world.seen.nodes[kRoot];

@@ -5,7 +5,7 @@
 namespace treeline::world_test {
 namespace {
 
-constexpr const char* kName = "memory.max";
+constexpr const char* kMemoryMax = "memory.max";
 /// Kernel allocations that may not fail are forced in: 8 pages a task.
 constexpr int64_t kForced = 8 * kPage;
 
@@ -21,21 +21,21 @@ World killed_at_the_limit() {
 
 TEST(MemoryMax, HogThatIsStoppedAtTheLimitHolds) {
   const World world = killed_at_the_limit();
-  EXPECT_EQ(world.status(kName), Status::Held) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Held) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, PeakMayPassTheLimitByForcedPagesOnly) {
   World world = killed_at_the_limit();
   world.after(kRoot)[Counter::MemoryPeak] = 16 * kMiB + kForced;
-  EXPECT_EQ(world.status(kName), Status::Held) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Held) << world.explain(kMemoryMax);
   world.after(kRoot)[Counter::MemoryPeak] += kPage;
-  EXPECT_EQ(world.status(kName), Status::Violated) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Violated) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, OneSampleAboveTheLimitIsEnough) {
   World world = killed_at_the_limit();
   world.seen.nodes[0].series.push_back({50 * kMs, {{Counter::MemoryCurrent, 17 * kMiB}}});
-  EXPECT_EQ(world.status(kName), Status::Violated) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Violated) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, LimitCountsInWholePages) {
@@ -45,7 +45,7 @@ TEST(MemoryMax, LimitCountsInWholePages) {
   world.run_for_ms(100);
   world.oom_kill(0, 15 * kMiB);
   world.after(kRoot)[Counter::MemoryPeak] = 16 * kMiB + kForced + 1;
-  EXPECT_EQ(world.status(kName), Status::Violated) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Violated) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, WorkersThatHoldMoreBelieTheCounter) {
@@ -57,7 +57,7 @@ TEST(MemoryMax, WorkersThatHoldMoreBelieTheCounter) {
     world.after(kRoot)[counter] = world.drained(kRoot)[counter] = 10 * kMiB;
   }
   world.seen.nodes[0].series.clear();
-  EXPECT_EQ(world.status(kName), Status::Violated) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Violated) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, AncestorBindsTheSumOfItsSubtree) {
@@ -68,8 +68,8 @@ TEST(MemoryMax, AncestorBindsTheSumOfItsSubtree) {
   world.hold(a, 12 * kMiB);
   world.hold(b, 12 * kMiB);
   world.run_for_ms(100);
-  EXPECT_EQ(world.status(kName, kRoot), Status::Violated) << world.explain(kName);
-  EXPECT_EQ(world.status(kName, a), Status::NotApplicable);
+  EXPECT_EQ(world.status(kMemoryMax, kRoot), Status::Violated) << world.explain(kMemoryMax);
+  EXPECT_EQ(world.status(kMemoryMax, a), Status::NotApplicable);
 }
 
 TEST(MemoryMax, DemandWithinTheLimitShowsNothing) {
@@ -77,7 +77,7 @@ TEST(MemoryMax, DemandWithinTheLimitShowsNothing) {
   world.memory_max(kRoot, 16 * kMiB);
   world.hold(kRoot, 15 * kMiB);
   world.run_for_ms(100);
-  EXPECT_EQ(world.status(kName), Status::Inconclusive) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Inconclusive) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, DemandThatAnotherLimitCutsShowsNothingOfThisOne) {
@@ -88,8 +88,8 @@ TEST(MemoryMax, DemandThatAnotherLimitCutsShowsNothingOfThisOne) {
   world.hold(a, 32 * kMiB);
   world.run_for_ms(100);
   world.oom_kill(0, 7 * kMiB);
-  EXPECT_EQ(world.status(kName, kRoot), Status::Inconclusive) << world.explain(kName);
-  EXPECT_EQ(world.status(kName, a), Status::Held) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax, kRoot), Status::Inconclusive) << world.explain(kMemoryMax);
+  EXPECT_EQ(world.status(kMemoryMax, a), Status::Held) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, HogThatWasNotDoneShowsNothing) {
@@ -101,7 +101,7 @@ TEST(MemoryMax, HogThatWasNotDoneShowsNothing) {
   world.seen.workers[0].end = WorkerEnd::Stopped;
   world.seen.workers[0].bytes_touched = 4 * kMiB;
   world.settle_counters();
-  EXPECT_EQ(world.status(kName), Status::Inconclusive) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Inconclusive) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, PageCacheIsReclaimedAndNoWitness) {
@@ -113,7 +113,7 @@ TEST(MemoryMax, PageCacheIsReclaimedAndNoWitness) {
     world.after(kRoot)[counter] = 16 * kMiB;
   world.drained(kRoot)[Counter::MemoryPeak] = 16 * kMiB;
   world.seen.nodes[0].series.clear();
-  EXPECT_EQ(world.status(kName), Status::Held) << world.explain(kName);
+  EXPECT_EQ(world.status(kMemoryMax), Status::Held) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, TouchedBytesMayHaveBeenSwappedOut) {
@@ -127,14 +127,14 @@ TEST(MemoryMax, TouchedBytesMayHaveBeenSwappedOut) {
   world.drained(kRoot)[Counter::MemoryPeak] = 16 * kMiB;
   world.seen.nodes[0].series.clear();
   world.seen.workers[0].held_rss_bytes = 15 * kMiB;
-  EXPECT_NE(world.status(kName), Status::Violated) << world.explain(kName);
+  EXPECT_NE(world.status(kMemoryMax), Status::Violated) << world.explain(kMemoryMax);
 }
 
 TEST(MemoryMax, MissingCountersAreNoPass) {
   World world = killed_at_the_limit();
   world.forget(kRoot, Counter::MemoryCurrent);
   world.forget(kRoot, Counter::MemoryPeak);
-  for (const Finding& finding : world.findings(kName)) {
+  for (const Finding& finding : world.findings(kMemoryMax)) {
     const bool is_witness = finding.sentence.find("own count") != std::string::npos;
     if (!is_witness) {
       EXPECT_NE(finding.status, Status::Held) << finding.sentence;
@@ -146,11 +146,11 @@ TEST(MemoryMax, NothingIsSaidWithoutALimitOrWorkers) {
   World unlimited;
   unlimited.hold(kRoot, 8 * kMiB);
   unlimited.run_for_ms(100);
-  EXPECT_EQ(unlimited.status(kName), Status::NotApplicable);
+  EXPECT_EQ(unlimited.status(kMemoryMax), Status::NotApplicable);
   World empty;
   empty.memory_max(kRoot, 16 * kMiB);
   empty.run_for_ms(100);
-  EXPECT_EQ(empty.status(kName), Status::NotApplicable);
+  EXPECT_EQ(empty.status(kMemoryMax), Status::NotApplicable);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace treeline {
 namespace {
 
-constexpr int64_t kMiB = 256;  // pages
+constexpr int64_t kPagesPerMiB = 256;
 constexpr size_t kTarget = 0;
 
 using Groups = std::vector<ProtectedGroup>;
@@ -23,16 +23,20 @@ using Groups = std::vector<ProtectedGroup>;
 ///   ├─ E    0,     uses 50
 ///   └─ F  500 MiB, uses 0
 Groups selftest_groups() {
-  return {{-1, 200 * kMiB, 0},       {0, 150 * kMiB, 50 * kMiB}, {1, 50 * kMiB, 75 * kMiB},
-          {1, 50 * kMiB, 25 * kMiB}, {1, 50 * kMiB, 0},          {1, 0, 500 * kMiB}};
+  return {{-1, 200 * kPagesPerMiB, 0},
+          {0, 150 * kPagesPerMiB, 50 * kPagesPerMiB},
+          {1, 50 * kPagesPerMiB, 75 * kPagesPerMiB},
+          {1, 50 * kPagesPerMiB, 25 * kPagesPerMiB},
+          {1, 50 * kPagesPerMiB, 0},
+          {1, 0, 500 * kPagesPerMiB}};
 }
 
 TEST(EffectiveProtection, OvercommittedChildrenShareAsInTheKernelsSelftest) {
   for (const bool recursive : {false, true}) {
     const std::vector<int64_t> effective = effective_protection(selftest_groups(), kTarget, recursive);
-    EXPECT_EQ(effective[1], 50 * kMiB);
-    EXPECT_EQ(effective[2], 50 * kMiB * 50 / 75);  // 33 MiB
-    EXPECT_EQ(effective[3], 25 * kMiB * 50 / 75);  // 17 MiB
+    EXPECT_EQ(effective[1], 50 * kPagesPerMiB);
+    EXPECT_EQ(effective[2], 50 * kPagesPerMiB * 50 / 75);  // 33 MiB
+    EXPECT_EQ(effective[3], 25 * kPagesPerMiB * 50 / 75);  // 17 MiB
     EXPECT_EQ(effective[4], 0);
     EXPECT_EQ(effective[5], 0);
   }
@@ -54,7 +58,7 @@ TEST(EffectiveProtection, ReclaimEndsWhereTheKernelsSelftestExpectsIt) {
       is_taking = true;
     }
   }
-  const double mib = kMiB;
+  const double mib = kPagesPerMiB;
   EXPECT_NEAR(static_cast<double>(groups[2].usage) / mib, 29, 1.5);
   EXPECT_NEAR(static_cast<double>(groups[3].usage) / mib, 21, 1.5);
   EXPECT_EQ(groups[4].usage, 0);
@@ -178,8 +182,8 @@ RC_GTEST_PROP(GuaranteedProtectionLaw, NeverExceedsWhatIsSet, ()) {
 TEST(GuaranteedProtection, IsWhatSiblingsLeave) {
   // Of the selftest's 50 MiB, the 25 that D claims may be D's in full, and C's 50 leave D nothing.
   const std::vector<int64_t> guaranteed = guaranteed_protection(selftest_groups(), kTarget);
-  EXPECT_EQ(guaranteed[1], 50 * kMiB);
-  EXPECT_EQ(guaranteed[2], 25 * kMiB);
+  EXPECT_EQ(guaranteed[1], 50 * kPagesPerMiB);
+  EXPECT_EQ(guaranteed[2], 25 * kPagesPerMiB);
   EXPECT_EQ(guaranteed[3], 0);
 }
 

@@ -11,7 +11,7 @@ namespace treeline::world_test {
 namespace {
 
 constexpr int64_t kMoveMs = 100;
-constexpr int64_t kWindowMs = 200;
+constexpr int64_t kMoveWindowMs = 200;
 
 /// "t" with two children, and worker 0, which goes from one to the other within 1 ms.
 struct Moved {
@@ -22,12 +22,12 @@ struct Moved {
   explicit Moved(const Workload& workload) {
     world.work(left, workload);
     world.scenario.actions = {{kMoveMs * 1'000, Action::Kind::Migrate, right}};
-    world.run_for_ms(kWindowMs);
+    world.run_for_ms(kMoveWindowMs);
     for (NodeObservation& node : world.seen.nodes) {
       node.series = {{(kMoveMs - 1) * kMs, {}, kMs}, {(kMoveMs + 3) * kMs, {}, kMs}};
     }
     world.seen.actions = {{kMoveMs * kMs, (kMoveMs + 1) * kMs, 0, {}, {}}};
-    world.seen.workers[0].ended_ns = (kWindowMs + 5) * kMs;
+    world.seen.workers[0].ended_ns = (kMoveWindowMs + 5) * kMs;
     world.seen.workers[0].settled_ns = 10 * kMs;
   }
 

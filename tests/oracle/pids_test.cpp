@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char* kMax = "pids.max";
 constexpr const char* kFork = "pids.fork";
-constexpr const char* kConservation = "pids.conservation";
+constexpr const char* kPidsConservation = "pids.conservation";
 
 /// A storm of 8 forks below pids.max: `ok` of them succeed.
 World storm(int64_t limit, int64_t ok, int64_t refused) {
@@ -234,23 +234,27 @@ Pair storm_and_idler() {
 
 TEST(PidsConservation, TasksAddUpAtEveryNode) {
   const Pair pair = storm_and_idler();
-  EXPECT_EQ(pair.world.status(kConservation, kRoot), Status::Held) << pair.world.explain(kConservation);
-  EXPECT_EQ(pair.world.status(kConservation, pair.a), Status::Held) << pair.world.explain(kConservation);
+  EXPECT_EQ(pair.world.status(kPidsConservation, kRoot), Status::Held)
+      << pair.world.explain(kPidsConservation);
+  EXPECT_EQ(pair.world.status(kPidsConservation, pair.a), Status::Held)
+      << pair.world.explain(kPidsConservation);
 }
 
 TEST(PidsConservation, OneTaskMoreOrLessIsAViolation) {
   for (const int64_t apart : {-1, 1}) {
     Pair pair = storm_and_idler();
     pair.world.after(kRoot)[Counter::PidsCurrent] += apart;
-    EXPECT_EQ(pair.world.status(kConservation, kRoot), Status::Violated) << apart;
+    EXPECT_EQ(pair.world.status(kPidsConservation, kRoot), Status::Violated) << apart;
   }
 }
 
 TEST(PidsConservation, WorkerInTheParentShowsAtBothNodes) {
   Pair pair = storm_and_idler();
   pair.world.after(pair.a)[Counter::PidsCurrent] = 0;
-  EXPECT_EQ(pair.world.status(kConservation, pair.a), Status::Violated) << pair.world.explain(kConservation);
-  EXPECT_EQ(pair.world.status(kConservation, kRoot), Status::Violated) << pair.world.explain(kConservation);
+  EXPECT_EQ(pair.world.status(kPidsConservation, pair.a), Status::Violated)
+      << pair.world.explain(kPidsConservation);
+  EXPECT_EQ(pair.world.status(kPidsConservation, kRoot), Status::Violated)
+      << pair.world.explain(kPidsConservation);
 }
 
 TEST(PidsConservation, DeadWorkerIsNoTask) {
@@ -260,14 +264,14 @@ TEST(PidsConservation, DeadWorkerIsNoTask) {
   world.run_for_ms(100);
   world.oom_kill(0, kMiB);
   EXPECT_EQ(world.after(kRoot)[Counter::PidsCurrent], 1);
-  EXPECT_EQ(world.status(kConservation), Status::Held) << world.explain(kConservation);
+  EXPECT_EQ(world.status(kPidsConservation), Status::Held) << world.explain(kPidsConservation);
 }
 
 TEST(PidsConservation, OrphansOfAKilledWorkerShowNothing) {
   Pair pair = storm_and_idler();
   pair.world.seen.workers[0].end = WorkerEnd::Killed;
-  EXPECT_EQ(pair.world.status(kConservation, pair.a), Status::Inconclusive)
-      << pair.world.explain(kConservation);
+  EXPECT_EQ(pair.world.status(kPidsConservation, pair.a), Status::Inconclusive)
+      << pair.world.explain(kPidsConservation);
 }
 
 TEST(PidsConservation, MovingWorkersShowNothing) {
@@ -275,7 +279,8 @@ TEST(PidsConservation, MovingWorkersShowNothing) {
   pair.world.seen.workers[0].held_still = false;
   pair.world.after(pair.a)[Counter::PidsCurrent] = 3;
   pair.world.after(kRoot)[Counter::PidsCurrent] = 4;
-  EXPECT_EQ(pair.world.status(kConservation), Status::Inconclusive) << pair.world.explain(kConservation);
+  EXPECT_EQ(pair.world.status(kPidsConservation), Status::Inconclusive)
+      << pair.world.explain(kPidsConservation);
 }
 
 TEST(PidsConservation, JoinedThreadsMayStillBeOnTheirWayOut) {
@@ -284,19 +289,19 @@ TEST(PidsConservation, JoinedThreadsMayStillBeOnTheirWayOut) {
   world.work(kRoot, CpuHog{3, 100, 10'000});
   world.run_for_ms(100);
   ASSERT_EQ(world.after(kRoot)[Counter::PidsCurrent], 1);
-  EXPECT_NE(world.status(kConservation), Status::Violated) << world.explain(kConservation);
+  EXPECT_NE(world.status(kPidsConservation), Status::Violated) << world.explain(kPidsConservation);
   world.after(kRoot)[Counter::PidsCurrent] = 2;
-  EXPECT_NE(world.status(kConservation), Status::Violated) << world.explain(kConservation);
+  EXPECT_NE(world.status(kPidsConservation), Status::Violated) << world.explain(kPidsConservation);
   world.after(kRoot)[Counter::PidsCurrent] = 4;
-  EXPECT_EQ(world.status(kConservation), Status::Violated) << world.explain(kConservation);
+  EXPECT_EQ(world.status(kPidsConservation), Status::Violated) << world.explain(kPidsConservation);
 }
 
 TEST(PidsConservation, UnreadableCountersAreNoViolation) {
   Pair pair = storm_and_idler();
   pair.world.forget(pair.a, Counter::PidsCurrent);
-  EXPECT_NE(pair.world.status(kConservation), Status::Violated) << pair.world.explain(kConservation);
+  EXPECT_NE(pair.world.status(kPidsConservation), Status::Violated) << pair.world.explain(kPidsConservation);
   pair.world.forget(kRoot, Counter::PidsCurrent);
-  EXPECT_EQ(pair.world.status(kConservation), Status::NotApplicable);
+  EXPECT_EQ(pair.world.status(kPidsConservation), Status::NotApplicable);
 }
 
 }  // namespace

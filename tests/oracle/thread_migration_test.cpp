@@ -11,8 +11,8 @@
 namespace treeline::world_test {
 namespace {
 
-constexpr int64_t kMoveMs = 100;
-constexpr int64_t kWindowMs = 200;
+constexpr int64_t kThreadMoveMs = 100;
+constexpr int64_t kThreadWindowMs = 200;
 constexpr int64_t kHalfMs = 90;  // what each thread uses before the move, and after
 
 /// "t" with two children. Worker 0 has two threads in "left", of which the second goes to "right"; the groups
@@ -24,18 +24,18 @@ struct Parted {
 
   Parted(int64_t left_ms, int64_t right_ms) {
     world.work(left, CpuHog{2});
-    Action action{kMoveMs * 1'000, Action::Kind::MigrateThread, right};
+    Action action{kThreadMoveMs * 1'000, Action::Kind::MigrateThread, right};
     action.thread = 1;
     world.scenario.actions = {action};
-    world.run_for_ms(kWindowMs);
-    world.seen.actions = {{kMoveMs * kMs, (kMoveMs + 1) * kMs, 0, {}, "t/right"}};
+    world.run_for_ms(kThreadWindowMs);
+    world.seen.actions = {{kThreadMoveMs * kMs, (kThreadMoveMs + 1) * kMs, 0, {}, "t/right"}};
     charge(kRoot, 2 * kHalfMs, left_ms + right_ms);
     charge(left, 2 * kHalfMs, left_ms);
     charge(right, 0, right_ms);
     WorkerObservation& worker = world.seen.workers[0];
     const int64_t used_ns = kHalfMs * kMs;
-    worker.series = {{(kMoveMs - 1) * kMs + 50'000, 2 * used_ns, 0, 0, {used_ns, used_ns}},
-                     {(kMoveMs + 3) * kMs + 50'000, 2 * used_ns, 0, 0, {used_ns, used_ns}}};
+    worker.series = {{(kThreadMoveMs - 1) * kMs + 50'000, 2 * used_ns, 0, 0, {used_ns, used_ns}},
+                     {(kThreadMoveMs + 3) * kMs + 50'000, 2 * used_ns, 0, 0, {used_ns, used_ns}}};
     worker.threads = {{2 * used_ns, IdSet{{0}}, {IdSet{{0}}, IdSet{{0}}}, "0-1"},
                       {2 * used_ns, IdSet{{0, 1}}, {IdSet{{0}}, IdSet{{1}}}, "0-1"}};
     worker.user_ns = worker.cpu_clock_ns = 4 * used_ns;
@@ -46,7 +46,8 @@ struct Parted {
   void charge(NodeId node, int64_t before_ms, int64_t more_ms) {
     NodeObservation& seen = world.seen.nodes[static_cast<size_t>(node)];
     const Counters until_then{{Counter::CpuUsageNs, before_ms * kMs}};
-    seen.series = {{(kMoveMs - 1) * kMs, until_then, kMs}, {(kMoveMs + 3) * kMs, until_then, kMs}};
+    seen.series = {{(kThreadMoveMs - 1) * kMs, until_then, kMs},
+                   {(kThreadMoveMs + 3) * kMs, until_then, kMs}};
     seen.before[Counter::CpuUsageNs] = 0;
     seen.after[Counter::CpuUsageNs] = seen.drained[Counter::CpuUsageNs] = (before_ms + more_ms) * kMs;
   }
@@ -96,7 +97,7 @@ TEST(ThreadMigration, AThreadMayGoIntoAFullGroup) {
   Parted parted = healthy();
   parted.world.pids_max(parted.right, 0);
   for (Sample& sample : parted.world.seen.nodes[static_cast<size_t>(parted.right)].series) {
-    sample.counters[Counter::PidsCurrent] = sample.at_ns > kMoveMs * kMs ? 1 : 0;
+    sample.counters[Counter::PidsCurrent] = sample.at_ns > kThreadMoveMs * kMs ? 1 : 0;
   }
   EXPECT_NE(parted.status("pids.max"), Status::Violated);
 }
@@ -121,7 +122,7 @@ TEST(ThreadMigration, OneGroupListsTheThreadThen) {
 
 TEST(ThreadMigration, OnlyAThreadThatWasNeverThereIsRefused) {
   Parted parted = healthy();
-  parted.world.seen.actions[0] = {kMoveMs * kMs, (kMoveMs + 1) * kMs, ESRCH, {}, ""};
+  parted.world.seen.actions[0] = {kThreadMoveMs * kMs, (kThreadMoveMs + 1) * kMs, ESRCH, {}, ""};
   EXPECT_EQ(parted.status("cgroup.migration"), Status::Violated);
   parted.world.seen.workers[0].threads[1] = {};
   EXPECT_EQ(parted.status("cgroup.migration"), Status::Held);
@@ -152,9 +153,9 @@ TEST(ThreadMigration, RusageIsToldOfSubtreesThatNoThreadLeaves) {
 
 TEST(ThreadMigration, AProcessThatMovesTakesItsThreadsAlong) {
   Parted parted{0, 2 * kHalfMs};
-  Action process{kMoveMs * 1'000, Action::Kind::Migrate, parted.right};
+  Action process{kThreadMoveMs * 1'000, Action::Kind::Migrate, parted.right};
   parted.world.scenario.actions.push_back(process);
-  parted.world.seen.actions.push_back({(kMoveMs + 1) * kMs, (kMoveMs + 2) * kMs, 0, {}, ""});
+  parted.world.seen.actions.push_back({(kThreadMoveMs + 1) * kMs, (kThreadMoveMs + 2) * kMs, 0, {}, ""});
   EXPECT_EQ(parted.status("cpu.migration"), Status::Held);
   const ThreadRun run = seen_by_threads(parted.world.scenario, parted.world.seen);
   ASSERT_EQ(run.scenario.actions.size(), 3U);
