@@ -18,7 +18,6 @@ namespace {
 
 constexpr int64_t kMinRuntimeUs = 1'000;                   // core.c: min_cfs_quota_period
 constexpr int64_t kMaxRuntimeUs = (int64_t{1} << 44) - 1;  // core.c: max_cfs_runtime, MAX_BW in us
-constexpr int64_t kPidsMax = 4'194'305;                    // pids.c: PIDS_MAX = PID_MAX_LIMIT + 1
 
 /// A group's bandwidth as the scheduler holds it.
 struct Bandwidth {
@@ -150,7 +149,7 @@ int set_amount(const Tree& tree, NodeId node, Knob knob, const Amount& value, co
     case Knob::MemorySwapMax:
       return set_memory(limits, knob, value, machine);
     case Knob::PidsMax:  // pids_max_write
-      return value.value && (*value.value < 0 || *value.value >= kPidsMax) ? EINVAL : 0;
+      return value.value && (*value.value < 0 || *value.value >= kPidsMaxLimit) ? EINVAL : 0;
     case Knob::IoWeight:  // bfq_io_set_weight_legacy
       if (*value.value < 0) return EINVAL;
       return *value.value < 1 || *value.value > 1'000 ? ERANGE : 0;

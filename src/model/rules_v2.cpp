@@ -46,10 +46,8 @@ int set_amount_v2(const Limits& limits, Knob knob, const Amount& value) {
     case Knob::MemoryMin:
     case Knob::HugetlbMax:
       return number < 0 ? EINVAL : 0;
-    case Knob::PidsMax: {  // kernel/cgroup/pids.c, pids_max_write: PIDS_MAX is PID_MAX_LIMIT + 1
-      constexpr int64_t kPidsMax = 4'194'305;
-      return number < 0 || number >= kPidsMax ? EINVAL : 0;
-    }
+    case Knob::PidsMax:  // pids_max_write
+      return number < 0 || number >= kPidsMaxLimit ? EINVAL : 0;
     case Knob::IoWeight:  // block/blk-iocost.c, ioc_weight_write
       return number < 1 || number > 10'000 ? EINVAL : 0;
     case Knob::Freeze:  // cgroup_freeze_write
