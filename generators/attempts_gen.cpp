@@ -78,7 +78,7 @@ void add_attempt(Scenario& scenario, const std::vector<Kind>& kinds, const Machi
   const auto later = std::find_if(scenario.actions.begin(), scenario.actions.end(),
                                   [&](const Action& action) { return action.at_us > at_us; });
   const auto at = static_cast<size_t>(later - scenario.actions.begin());
-  const Tree now = scenario_after(scenario, at, [](size_t) { return true; }).tree;
+  const Tree now = scenario_after(scenario, at, every_action).tree;
   std::vector<Action> candidates = draw_candidates(scenario, now, *one_of(kinds), at_us, machine);
   std::erase_if(candidates, [&](const Action& attempt) {
     const Scenario tried = with_action(scenario, at, attempt);

@@ -14,7 +14,7 @@ namespace treeline {
 
 Scenario by_now(const Scenario& scenario) {
   const Scenario whole = by_threads(scenario).scenario;
-  return scenario_after(whole, whole.actions.size(), [](size_t) { return true; });
+  return scenario_after(whole, whole.actions.size(), every_action);
 }
 
 bool add_change(Scenario& scenario, const Action& change, const MachineFacts& machine) {
@@ -62,8 +62,7 @@ bool add_migration(Scenario& scenario, int64_t at_us, const std::vector<int>& wo
 bool add_thread_migration(Scenario& scenario, int64_t at_us, int worker, const std::vector<NodeId>& nodes) {
   const auto threads = std::get<CpuHog>(scenario.workers[static_cast<size_t>(worker)].workload).threads;
   const int thread = *uniform(1, threads - 1);
-  const NodeId from =
-      place_of(scenario, {worker, thread}, scenario.actions.size(), [](size_t) { return true; });
+  const NodeId from = place_of(scenario, {worker, thread}, scenario.actions.size(), every_action);
   if (nodes == std::vector{from}) return false;
   Action migration{at_us, Action::Kind::MigrateThread, *other_node_gen(nodes, from)};
   migration.worker = worker;

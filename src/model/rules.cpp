@@ -246,7 +246,7 @@ void check_hotplug(const Scenario& scenario, size_t i, const MachineFacts& machi
                      machine.knob_context(Controller::Cpuset).version == CgroupVersion::V1;
   if (std::find(cpus.begin(), cpus.end(), scenario.actions[i].cpu) == cpus.end()) {
     faults.push_back({path, "this machine has no such CPU to take offline"});
-  } else if (machine_after(scenario, machine, i + 1, [](size_t) { return true; }).cpus.empty()) {
+  } else if (machine_after(scenario, machine, i + 1, every_action).cpus.empty()) {
     faults.push_back({path, "it is the last CPU"});
   } else if (has_partitions(scenario.tree)) {
     faults.push_back({path, "beside partitions CPUs stay where they are"});

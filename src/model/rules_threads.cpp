@@ -59,7 +59,7 @@ std::vector<Fault> unmet_threads(const Scenario& scenario, const MachineFacts& m
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const Action& action = scenario.actions[i];
     if (action.kind != Action::Kind::MigrateThread) continue;
-    const NodeId from = place_of(scenario, {action.worker, action.thread}, i, [](size_t) { return true; });
+    const NodeId from = place_of(scenario, {action.worker, action.thread}, i, every_action);
     if (expected_thread_errno(scenario.tree, from, action.node, machine) != 0) {
       faults.push_back({fmt::format("/actions/{}/node", i), "on v2 a thread stays in its threaded domain"});
     }

@@ -162,8 +162,7 @@ class Validator {
   }
 
   bool lacks(NodeId node, Controller controller, size_t actions) const {
-    return faults_.empty() &&
-           lacking_after(scenario_, controller, actions, [](size_t) { return true; }).contains(node);
+    return faults_.empty() && lacking_after(scenario_, controller, actions, every_action).contains(node);
   }
 
   /// What is switched off must be on below the node, and the other way round; the node itself must have it.
@@ -202,7 +201,7 @@ class Validator {
     if (!faults_.empty()) return;  // where the worker is by then depends on all before
     if (is_attempt(action)) return;
     const ThreadId mover{action.worker, is_thread ? action.thread : 0};
-    if (place_of(scenario_, mover, i, [](size_t) { return true; }) == action.node) {
+    if (place_of(scenario_, mover, i, every_action) == action.node) {
       refuse(path + "/node", fmt::format("{} {} is there already",
                                          is_thread ? "the thread of worker" : "worker", action.worker));
     }
@@ -245,7 +244,7 @@ class Validator {
   void check_presence(const std::string& path, size_t i) {
     const Action& action = scenario_.actions[i];
     if (!moves_groups(scenario_) || !faults_.empty()) return;
-    const std::set<NodeId> absent = absent_after(scenario_, i, [](size_t) { return true; });
+    const std::set<NodeId> absent = absent_after(scenario_, i, every_action);
     const bool creates = action.kind == Action::Kind::Create;
     const bool comes_or_goes = creates || action.kind == Action::Kind::Remove;
     if (comes_or_goes && action.node == kRoot)
@@ -263,7 +262,7 @@ class Validator {
   }
 
   NodeId first_of(size_t worker, size_t actions) const {
-    return place_of(scenario_, {static_cast<int>(worker), 0}, actions, [](size_t) { return true; });
+    return place_of(scenario_, {static_cast<int>(worker), 0}, actions, every_action);
   }
 
   /// The node was created, or removed, by an action before the i-th.
@@ -277,7 +276,7 @@ class Validator {
 
   void check_hotplug(const std::string& path, size_t i) {
     const Action& action = scenario_.actions[i];
-    const std::set<int> offline = offline_after(scenario_, i, [](size_t) { return true; });
+    const std::set<int> offline = offline_after(scenario_, i, every_action);
     const bool goes = action.kind == Action::Kind::CpuOffline;
     if (goes == offline.contains(action.cpu)) {
       refuse(path + "/cpu", fmt::format("CPU {} is {} already", action.cpu, goes ? "offline" : "online"));

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "model/rules.h"
-#include "model/units.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "model/rules.h"
-#include "model/units.h"
 #include "oracle/cpu_potential.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
@@ -106,11 +105,9 @@ std::vector<Finding> judge_memory_high(const Scenario& scenario, const Observati
     const std::string why =
         would <= static_cast<double>(bound) ? "its workers would not have touched more" : "";
     findings.push_back(
-        at_most({"memory.high", Controller::Memory, node, "MiB"}, static_cast<double>(*peak) / kMiB,
-                static_cast<double>(bound) / kMiB,
+        at_most(memory_subject("memory.high", node), mib(*peak), mib(bound),
                 fmt::format("most memory charged to {} with memory.high {:.3f} MiB in {:.0f} ms",
-                            scenario.tree.path(node), static_cast<double>(*high) / kMiB,
-                            measured_ns(observation) / 1e6),
+                            scenario.tree.path(node), mib(*high), measured_ns(observation) / 1e6),
                 why));
     if (any_max_near(scenario, node)) continue;
     findings.push_back(judge_kills(scenario, observation, node, *peak > *high));

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "model/units.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
@@ -160,8 +159,7 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
     }
     if (observation.machine.swap_bytes > 0) continue;  // what was touched may be swapped out
     findings.push_back(at_most(memory_subject("memory.max", node),
-                               static_cast<double>(witnessed_bytes(scenario, observation, node)) / kMiB,
-                               mib(bound),
+                               mib(witnessed_bytes(scenario, observation, node)), mib(bound),
                                fmt::format("memory that workers in {} hold, by their own count", path), why));
   }
   return findings;

@@ -6,7 +6,6 @@
 #include <functional>
 
 #include "model/rules.h"
-#include "model/units.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_protection_model.h"

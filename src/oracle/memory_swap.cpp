@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "model/units.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
@@ -49,8 +48,7 @@ std::vector<Finding> judge_memory_swap_max(const Scenario& scenario, const Obser
     if (memory && held_demand_bytes(scenario, node) <= *memory + bound) why = "its workers want too little";
     // A pager that is slower than the window shows nothing.
     if (!all_settled(scenario, observation, node)) why = "its workers were not done";
-    findings.push_back(at_most({"memory.swap_max", Controller::Memory, node, "MiB"},
-                               static_cast<double>(*peak) / kMiB, static_cast<double>(bound) / kMiB,
+    findings.push_back(at_most(memory_subject("memory.swap_max", node), mib(*peak), mib(bound),
                                fmt::format("most swap charged to {}", scenario.tree.path(node)), why));
   }
   return findings;
@@ -109,15 +107,14 @@ Finding judge_kills_at(const Scenario& scenario, const Observation& observation,
   if (!must_kill && kills > 0) why = "they were killed before they wanted that much";
   if (!done) why = "they were not done";
   Finding finding = is_true(
-      {"memory.oom_swap", Controller::Memory, node, "MiB"}, !must_kill || kills > 0,
+      memory_subject("memory.oom_swap", node), !must_kill || kills > 0,
       fmt::format(
           "{} with memory.max {:.3f} MiB and at most {:.3f} MiB of swap, whose workers want {:.3f} MiB at "
           "once: {} OOM-killed",
-          scenario.tree.path(node), static_cast<double>(limit) / kMiB, static_cast<double>(swap) / kMiB,
-          static_cast<double>(held) / kMiB, kills),
+          scenario.tree.path(node), mib(limit), mib(swap), mib(held), kills),
       why);
-  finding.bound = static_cast<double>(limit + swap) / kMiB;
-  finding.observed = static_cast<double>(held) / kMiB;
+  finding.bound = mib(limit + swap);
+  finding.observed = mib(held);
   return finding;
 }
 

@@ -175,13 +175,12 @@ void judge_memory_of(const Scenario& scenario, const Observation& observation, s
       why = "who moved held too little to tell";
     }
     if (!all_rest) why = "memory was still being touched or freed";
-    Finding finding = equal_within(
-        {"memory.migration", Controller::Memory, node, "MiB"}, static_cast<double>(*after) / kMiB,
-        static_cast<double>(*before) / kMiB, tolerance / kMiB,
-        fmt::format("memory of {} after worker {} has gone from {} to {} at {:.1f} ms", tree.path(node),
-                    worker, tree.path(from), tree.path(to),
-                    static_cast<double>(observation.actions[action].started_ns) / 1e6),
-        why);
+    Finding finding =
+        equal_within(memory_subject("memory.migration", node), mib(*after), mib(*before), tolerance / kMiB,
+                     fmt::format("memory of {} after worker {} has gone from {} to {} at {:.1f} ms",
+                                 tree.path(node), worker, tree.path(from), tree.path(to),
+                                 static_cast<double>(observation.actions[action].started_ns) / 1e6),
+                     why);
     if (!all_rest) finding.status = Status::Inconclusive;
     findings.push_back(std::move(finding));
   }

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "model/units.h"
 #include "tests/executor/executor_process.h"
 
 namespace treeline::testing {
@@ -8,8 +9,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-constexpr int64_t kMiB = 1 << 20;
 
 MemoryHog hog_of(int64_t bytes, bool hold = true) {
   MemoryHog hog;

@@ -62,7 +62,7 @@ bool any_quota_change(const Scenario& scenario,
     const Action& action = scenario.actions[i];
     if (action.kind != Action::Kind::SetLimit || action.knob != Knob::CpuMax) continue;
     if (!std::get<CpuBandwidth>(action.value).quota_us) continue;
-    if (fits(scenario_after(scenario, i, [](size_t) { return true; }), action)) return true;
+    if (fits(scenario_after(scenario, i, every_action), action)) return true;
   }
   return false;
 }

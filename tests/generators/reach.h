@@ -44,6 +44,9 @@ inline bool has_worker_below(const Scenario& scenario, NodeId top, Fits fits) {
     return scenario.tree.is_in_subtree(worker.node, top) && fits(worker.workload);
   });
 }
+inline bool has_worker_below(const Scenario& scenario, NodeId top) {
+  return has_worker_below(scenario, top, [](const Workload&) { return true; });
+}
 
 inline bool is_endless(const Workload& workload) {
   const auto* hog = std::get_if<CpuHog>(&workload);
@@ -66,8 +69,7 @@ inline bool any_migration(const Scenario& scenario,
                           const std::function<bool(const Scenario& before, const Action&)>& fits) {
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const Action& action = scenario.actions[i];
-    if (action.kind == Action::Kind::Migrate &&
-        fits(scenario_after(scenario, i, [](size_t) { return true; }), action)) {
+    if (action.kind == Action::Kind::Migrate && fits(scenario_after(scenario, i, every_action), action)) {
       return true;
     }
   }

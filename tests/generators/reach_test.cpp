@@ -250,8 +250,7 @@ void expect_change(const char* property, Knob knob, int most, Fits fits) {
       const Action& action = scenario.actions[i];
       const Tree before = scenario_after(scenario, i, every_action).tree;
       if (action.kind == Action::Kind::SetLimit && action.knob == knob &&
-          has_worker_below(scenario, action.node, [](const Workload&) { return true; }) &&
-          fits(scenario, before[action.node].limits, action)) {
+          has_worker_below(scenario, action.node) && fits(scenario, before[action.node].limits, action)) {
         return true;
       }
     }
@@ -367,7 +366,7 @@ TEST(Reach, CpusetsThatLoseACpuAndThatFallBackWithin40Draws) {
                 });
   const Constraints v2 = FakeMachine().v2().cpus(4).constraints();
   const int draws = draws_until("cpuset_change", v2, 1, 40, [&](const Scenario& scenario) {
-    const Scenario end = scenario_after(scenario, scenario.actions.size(), [](size_t) { return true; });
+    const Scenario end = scenario_after(scenario, scenario.actions.size(), every_action);
     return any_node(end, [&](NodeId node) {
       const auto own = get<IdSet>(end.tree[node].limits, Knob::CpusetCpus);
       return own && loses_a_cpu(effective_cpus(end.tree, node, v2.machine), *own);

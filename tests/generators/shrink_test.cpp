@@ -65,11 +65,6 @@ void expect_minimum(const char* property, const Predicate& holds, const Size& mi
   EXPECT_LE(evaluations.back(), most_evaluations);
 }
 
-bool has_worker_below(const Scenario& scenario, NodeId top) {
-  return std::any_of(scenario.workers.begin(), scenario.workers.end(),
-                     [&](const Worker& worker) { return scenario.tree.is_in_subtree(worker.node, top); });
-}
-
 TEST(Shrink, EveryStepIsValidRunnableAndStrictlySmaller) {
   for (const auto& [name, machine] : fake_machines()) {
     const Constraints constraints = machine.constraints();
@@ -282,7 +277,7 @@ TEST(Shrink, AMigrationToAGroupWithALimitKeepsTwoNodesAndItsWorker) {
     for (size_t i = 0; i < scenario.actions.size(); ++i) {
       const Action& action = scenario.actions[i];
       if (action.kind != Action::Kind::Migrate) continue;
-      const Scenario before = scenario_after(scenario, i, [](size_t) { return true; });
+      const Scenario before = scenario_after(scenario, i, every_action);
       const Worker& worker = before.workers[static_cast<size_t>(action.worker)];
       const auto* hog = std::get_if<CpuHog>(&worker.workload);
       const bool is_limited = scenario.tree[action.node].limits.contains(Knob::CpuMax);

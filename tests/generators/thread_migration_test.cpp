@@ -16,7 +16,7 @@ bool any_thread_move(const Scenario& scenario, const std::function<bool(NodeId f
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const Action& action = scenario.actions[i];
     if (!is_thread_move(action)) continue;
-    const NodeId from = place_of(scenario, {action.worker, action.thread}, i, [](size_t) { return true; });
+    const NodeId from = place_of(scenario, {action.worker, action.thread}, i, every_action);
     if (fits(from, action.node)) return true;
   }
   return false;

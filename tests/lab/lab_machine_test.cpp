@@ -4,6 +4,7 @@
 
 #include <future>
 
+#include "model/units.h"
 #include "oracle/oracle.h"
 #include "tests/lab/lab.h"
 
@@ -13,8 +14,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr int64_t kMiB = 1 << 20;
 
 class Lab : public LabTest {};
 

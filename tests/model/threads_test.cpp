@@ -18,8 +18,6 @@ using ::testing::IsEmpty;
 
 constexpr auto kMove = Action::Kind::Migrate;
 constexpr auto kMoveThread = Action::Kind::MigrateThread;
-const auto kAll = [](size_t) { return true; };
-
 struct Move {
   Action::Kind kind;
   NodeId node;
@@ -62,7 +60,7 @@ TEST(Threads, AThreadIsWhereItWentOrWhereItsProcessTookIt) {
   const auto places = [&](size_t actions) {
     std::vector<NodeId> result;
     for (int thread = 0; thread < 3; ++thread)
-      result.push_back(place_of(scenario, {0, thread}, actions, kAll));
+      result.push_back(place_of(scenario, {0, thread}, actions, every_action));
     return result;
   };
   EXPECT_THAT(places(0), ElementsAre(0, 0, 0));
@@ -80,8 +78,8 @@ TEST(Threads, TheViewHasEachThreadOfAPartedWorkerAndMovesThemTogether) {
   EXPECT_EQ(view.scenario.workers[1], scenario.workers[1]);
   EXPECT_EQ(view.scenario.workers[3].stands_for, (ThreadId{0, 2}));
   EXPECT_THAT(view.action, ElementsAre(0, 1, 1, 1));
-  const Scenario first = scenario_after(view.scenario, 1, kAll);
-  const Scenario end = scenario_after(view.scenario, 4, kAll);
+  const Scenario first = scenario_after(view.scenario, 1, every_action);
+  const Scenario end = scenario_after(view.scenario, 4, every_action);
   EXPECT_EQ(first.workers[2].node, 0);
   EXPECT_EQ(first.workers[3].node, 1);
   for (const size_t i : {0, 2, 3}) EXPECT_EQ(end.workers[i].node, 2) << worker_name(end, i);

@@ -5,7 +5,6 @@
 namespace treeline {
 namespace {
 
-using world_test::kMiB;
 using world_test::kMs;
 using world_test::World;
 

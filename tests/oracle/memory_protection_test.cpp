@@ -7,7 +7,6 @@
 namespace treeline {
 namespace {
 
-using world_test::kMiB;
 using world_test::kPage;
 using world_test::World;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/observation.h"
+#include "model/units.h"
 #include "model/verdict.h"
 
 /// Hand-made runs for the tests of the invariants that are not about CPU time: a scenario, and what a healthy
@@ -14,7 +15,6 @@ namespace treeline::world_test {
 
 inline constexpr int64_t kMs = 1'000'000;
 inline constexpr int64_t kPage = 4096;
-inline constexpr int64_t kMiB = 1 << 20;
 
 class World {
  public:
