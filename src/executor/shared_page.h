@@ -27,6 +27,7 @@ struct alignas(64) WorkerReport {
   std::atomic<int64_t> io_ops{0};
   std::atomic<int64_t> forks_ok{0};
   std::atomic<int64_t> forks_refused{0};
+  std::atomic<uint32_t> ready{0};     ///< A futex word: 0 until the worker has only to be attached.
   std::atomic<uint32_t> attached{0};  ///< A futex word: 0 until the worker is in its group.
   std::atomic<int> first_errno{0};
   char first_error[kMaxOperation]{};

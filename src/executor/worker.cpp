@@ -126,6 +126,7 @@ void run_worker(const Workload& workload, const WorkerContext& context, pid_t pa
   set_up_signals();
   volunteer_for_oom();
   if (context.threads) context.threads[0].tid.store(::getpid());
+  futex_set_and_wake(context.report.ready);
   while (context.report.attached.load() == 0) futex_wait(context.report.attached, 0);
   while (context.signals.start.load() == 0) futex_wait(context.signals.start, 0);
   context.report.started_ns.store(monotonic_ns());

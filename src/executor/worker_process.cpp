@@ -19,6 +19,10 @@ namespace treeline {
 
 namespace {
 
+constexpr int64_t kReadyWithinNs = 10'000'000'000;
+/// A child that died says nothing.
+constexpr int64_t kLookAgainNs = 100'000'000;
+
 int64_t ns_of(const timeval& time) {
   return time.tv_sec * int64_t{1'000'000'000} + time.tv_usec * int64_t{1'000};
 }
@@ -102,6 +106,16 @@ int WorkerProcess::fork(const Signals& signals, const std::string& scratch_file)
   if (child < 0) return errno;
   if (child == 0) run_worker(workload_, context, parent);
   pid_ = child;
+  const int64_t deadline_ns = monotonic_ns() + kReadyWithinNs;
+  while (report_.ready.load() == 0) {
+    if (monotonic_ns() >= deadline_ns || try_reap()) return ETIME;
+    futex_wait(report_.ready, 0, std::min(deadline_ns, monotonic_ns() + kLookAgainNs));
+  }
+  // It has said so, but goes on to the place where it blocks.
+  while (status_value(read_status(pid_), "State").substr(0, 1) != "S") {
+    if (monotonic_ns() >= deadline_ns || try_reap()) return ETIME;
+    ::usleep(100);
+  }
   return 0;
 }
 

@@ -26,7 +26,9 @@ class WorkerProcess {
   WorkerProcess& operator=(WorkerProcess&&) = delete;
   ~WorkerProcess();
 
-  /// The child blocks until note_attached() and Signals::start. errno, 0 if it was forked.
+  /// Returns once the child has set itself up and blocks until note_attached() and Signals::start: what the
+  /// set-up faults in is charged to the executor's group, whichever of both the scheduler runs first. errno,
+  /// 0 if it is there; ETIME if it does not get there.
   int fork(const Signals& signals, const std::string& scratch_file);
   /// Call when attached: takes what later readings are compared with.
   void note_attached();

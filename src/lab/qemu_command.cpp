@@ -65,7 +65,7 @@ std::string kernel_command_line(const LabShape& shape) {
   // each clone anew: a kernel thread that takes all CPU time that the workers leave. A built-in null_blk
   // would make a /dev/nullb0 that is not memory-backed.
   std::string line = fmt::format(
-      "console=ttyS0 panic=-1 nokaslr mitigations=off cryptomgr.notests null_blk.nr_devices=0 "
+      "console=ttyS0 panic=-1 nokaslr norandmaps mitigations=off cryptomgr.notests null_blk.nr_devices=0 "
       "treeline.mode={}",
       shape.mode);
   if (shape.swap_bytes > 0) line += fmt::format(" treeline.swap={}", shape.swap_bytes);
