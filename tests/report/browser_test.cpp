@@ -11,7 +11,7 @@
 #include "report/report_document.h"
 #include "tests/report/report_world.h"
 
-/// What a browser makes of the page. Skipped where there is none: Debian's is the package `chromium`.
+/// What a browser makes of the page. Skipped where there is none.
 namespace treeline::testing {
 namespace {
 
@@ -38,7 +38,7 @@ Opened open_in_chromium(const ReportWorld& world, const std::string& page) {
   std::ofstream(path) << page;
   // High enough for every chart to come into sight.
   const std::string command = fmt::format(
-      "timeout 120 chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-extensions "
+      "timeout 300 chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-extensions "
       "--user-data-dir={0}/profile --enable-logging=stderr --window-size=1200,20000 "
       "--virtual-time-budget=5000 --dump-dom file://{0}/report.html >{0}/dom 2>{0}/said",
       world.folder());
@@ -77,7 +77,7 @@ size_t count_of(const std::string& text, const std::string& part) {
 class BrowserTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!has_chromium()) GTEST_SKIP() << "there is no chromium here: apt-get install chromium";
+    if (!has_chromium()) GTEST_SKIP() << "there is no chromium here; scripts/setup --tests installs it";
   }
   /// The page with a script that runs after its own.
   std::string page_with(const std::string& script) {

@@ -42,7 +42,7 @@ class Slurm : public ::testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     if (const std::string missing = missing_cluster_programs(); !missing.empty()) {
-      GTEST_SKIP() << missing << " not found; scripts/setup --slurm installs them";
+      GTEST_SKIP() << missing << " not found; scripts/setup --tests installs them";
     }
     const NamedTestMachine machine = open_named_test_machine(kMachine);
     if (!machine.machine) GTEST_SKIP() << machine.unavailable;
