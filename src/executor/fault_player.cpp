@@ -12,6 +12,8 @@ namespace treeline {
 namespace {
 
 constexpr int64_t kStayingBytes = 4 << 20;
+constexpr int64_t kSmallPidsMax = 8;
+constexpr size_t kLongName = 16;
 constexpr int64_t kTaintWarn = 1 << 9;  // include/linux/panic.h: TAINT_WARN
 
 constexpr int64_t kLeastQuotaUs = 1'000;  // kernel/sched/core.c: min_cfs_quota_period
@@ -32,6 +34,11 @@ void scale_amount(Limits& limits, Knob knob, int64_t numerator, int64_t denomina
 
 bool is_protected(const Limits& limits) {
   return limits.contains(Knob::MemoryLow) || limits.contains(Knob::MemoryMin);
+}
+
+bool has_protection(const Tree& tree) {
+  return std::any_of(tree.nodes.begin(), tree.nodes.end(),
+                     [](const Node& node) { return is_protected(node.limits); });
 }
 
 void unprotect(Limits& limits) {
@@ -99,6 +106,14 @@ Tree FaultPlayer::enforced_tree() const {
       case PlantedFault::PidsRefusedEarly:
         scale_amount(limits, Knob::PidsMax, 1, 1, -1);
         break;
+      case PlantedFault::PidsMaxSmallUnset:
+        if (const auto most = amount(limits, Knob::PidsMax); most && *most < kSmallPidsMax) {
+          limits.erase(Knob::PidsMax);
+        }
+        break;
+      case PlantedFault::PidsMaxLongNameUnset:
+        if (tree[id].name.size() > kLongName) limits.erase(Knob::PidsMax);
+        break;
       case PlantedFault::MemoryHighKills:
         if (limits.contains(Knob::MemoryHigh)) limits[Knob::MemoryMax] = limits[Knob::MemoryHigh];
         limits.erase(Knob::MemoryHigh);
@@ -115,6 +130,9 @@ Tree FaultPlayer::enforced_tree() const {
       case PlantedFault::MemoryProtectionHalved:
         scale_amount(limits, Knob::MemoryLow, 1, 2, 0);
         scale_amount(limits, Knob::MemoryMin, 1, 2, 0);
+        break;
+      case PlantedFault::MemoryProtectionOfAll:
+        if (has_protection(scenario_.tree)) limits[Knob::MemoryMin] = Amount{};
         break;
       case PlantedFault::OomGroupUnset:
         limits.erase(Knob::MemoryOomGroup);
@@ -361,6 +379,9 @@ void FaultPlayer::report(std::vector<Counters>& nodes, Moment moment, int64_t el
     auto& own = nodes[static_cast<size_t>(id)];
     if (is(PlantedFault::CpuUsageHalved) && own.contains(Counter::CpuUsageNs)) own[Counter::CpuUsageNs] /= 2;
     if (is(PlantedFault::MemoryLowUncounted)) own[Counter::MemoryLowEvents] = 0;
+    if (is(PlantedFault::MemoryLowOvercounted) && scenario_.tree[id].limits.contains(Knob::MemoryLow)) {
+      ++own[Counter::MemoryLowEvents];
+    }
     if (is(PlantedFault::MemoryUnderReported)) {
       for (const Counter counter : {Counter::MemoryCurrent, Counter::MemoryPeak, Counter::MemoryAnon,
                                     Counter::MemoryFile, Counter::MemoryShmem}) {

@@ -1,6 +1,7 @@
 #include "executor/worker.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -36,6 +37,30 @@ void set_up_signals() {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// Reads a byte of each page table's worth of what is loaded.
+int touch_page_tables(dl_phdr_info* object, size_t, void*) {
+  constexpr uintptr_t kSpan = 2 << 20;  // 512 pages of 4 KiB
+  for (int i = 0; i < object->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& part = object->dlpi_phdr[i];
+    if (part.p_type != PT_LOAD || (part.p_flags & PF_R) == 0) continue;
+    const uintptr_t begin = object->dlpi_addr + part.p_vaddr;
+    for (uintptr_t at = begin; at < begin + part.p_memsz; at = (at / kSpan + 1) * kSpan) {
+      [[maybe_unused]] const char byte = *reinterpret_cast<const volatile char*>(at);
+    }
+  }
+  return 0;
+}
+
+/// After a fork the page tables of files and the unused stack are not there. How many a worker comes to need
+/// is a matter of addresses, which each kernel lays out in its own way: they must not be its group's.
+void fault_in() {
+  constexpr int kStackBytes = 64 << 10;
+  ::dl_iterate_phdr(touch_page_tables, nullptr);
+  [[maybe_unused]] volatile char stack[kStackBytes];
+  for (int i = 0; i < kStackBytes; i += 4 << 10) stack[i] = 0;
+  monotonic_ns();  // the vDSO's data
 }
 
 struct Runner {
@@ -126,6 +151,7 @@ void run_worker(const Workload& workload, const WorkerContext& context, pid_t pa
   set_up_signals();
   volunteer_for_oom();
   if (context.threads) context.threads[0].tid.store(::getpid());
+  fault_in();
   futex_set_and_wake(context.report.ready);
   while (context.report.attached.load() == 0) futex_wait(context.report.attached, 0);
   while (context.signals.start.load() == 0) futex_wait(context.signals.start, 0);

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 79> kFaults{{
+constexpr std::array<PlantedFaultInfo, 83> kFaults{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -126,6 +126,18 @@ constexpr std::array<PlantedFaultInfo, 79> kFaults{{
      "a fork is refused with room for one more task",
      "pids",
      "pids.fork",
+     {1, 0, 1, 1, 0}},
+    {F::PidsMaxSmallUnset,
+     "pids-max-small-unset",
+     "a pids.max of less than 8 is not enforced",
+     "pids",
+     "pids.max",
+     {1, 0, 1, 1, 0}},
+    {F::PidsMaxLongNameUnset,
+     "pids-max-long-name-unset",
+     "pids.max of a group whose name has more than 16 letters is not enforced",
+     "pids",
+     "pids.max",
      {1, 0, 1, 1, 0}},
     {F::PidsUsageLeaks,
      "pids-usage-leaks",
@@ -345,6 +357,19 @@ constexpr std::array<PlantedFaultInfo, 79> kFaults{{
      "memory_protection",
      "memory.protection",
      {2, 0, 1, 2, 0}},
+    // Pages of a second worker could have been taken instead.
+    {F::MemoryLowOvercounted,
+     "memory-low-overcounted",
+     "each memory.low counts one breach more than there was",
+     "memory_protection",
+     "memory.protection",
+     {2, 0, 2, 2, 0}},
+    {F::MemoryProtectionOfAll,
+     "memory-protection-of-all",
+     "where one group is protected all are, with all that they have, so that a memory.max kills",
+     "memory_protection",
+     "memory.protection",
+     {2, 0, 2, 2, 0}},
     // A limit makes one hog stall. What a group stalls is seen in a child that has no task, too.
     {F::MemoryPressureMissing,
      "memory-pressure-missing",

@@ -31,6 +31,8 @@ enum class PlantedFault : uint8_t {
   MemoryChargeStays,        ///< After exit, 4 MiB of the peak stay charged.
   PidsOffByOne,             ///< pids.max enforced is one too high.
   PidsRefusedEarly,         ///< pids.max enforced is one too low.
+  PidsMaxSmallUnset,        ///< A pids.max of less than 8 is not enforced.
+  PidsMaxLongNameUnset,     ///< pids.max of a group whose name has more than 16 letters is not enforced.
   PidsUsageLeaks,           ///< A parent's pids.current lacks that of its last child.
   AttachedToParent,         ///< Workers of the deepest nodes are attached to the node's parent.
   IoLimitUnset,             ///< io.max is not enforced.
@@ -67,6 +69,8 @@ enum class PlantedFault : uint8_t {
   MemoryProtectionDeepUnset,    ///< The same of a node at depth ≥ 2 whose parent has one, too.
   MemoryProtectionHalved,       ///< The memory.low and memory.min enforced are half of the ones written.
   MemoryLowUncounted,           ///< Breaches of memory.low are not counted.
+  MemoryLowOvercounted,         ///< Each memory.low counts one breach more than there was.
+  MemoryProtectionOfAll,        ///< Where one group is protected all are, with all that they have.
   MemoryPressureMissing,        ///< memory.pressure stays at nothing.
   MemoryPressureOfParent,       ///< A child's memory.pressure reads as its parent's.
   IoPressureMissing,            ///< io.pressure stays at nothing.

@@ -97,7 +97,13 @@ Scenario least_scenario(F fault) {
       return chain_with_worker(1, memory);
     case F::PidsOffByOne:
     case F::PidsRefusedEarly:
+    case F::PidsMaxSmallUnset:
       return with(chain_with_worker(1, ForkStorm{}), 0, Knob::PidsMax, Amount{4});
+    case F::PidsMaxLongNameUnset: {
+      Scenario scenario = with(chain_with_worker(1, ForkStorm{}), 0, Knob::PidsMax, Amount{4});
+      scenario.tree[kRoot].name = std::string(17, 'a');
+      return scenario;
+    }
     case F::PidsUsageLeaks:
     case F::AttachedToParent:
       return chain_with_worker(2, Idle{});
@@ -296,6 +302,8 @@ Scenario least_scenario(F fault) {
     case F::MemoryProtectionUnset:
     case F::MemoryProtectionHalved:
     case F::MemoryLowUncounted:
+    case F::MemoryLowOvercounted:
+    case F::MemoryProtectionOfAll:
       return with(with(chain_with_worker(2, file), 0, Knob::MemoryMax, mebibyte), 1, Knob::MemoryLow,
                   mebibyte);
     case F::MemoryProtectionDeepUnset: {
