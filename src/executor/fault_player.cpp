@@ -131,8 +131,8 @@ Tree FaultPlayer::enforced_tree() const {
         scale_amount(limits, Knob::MemoryLow, 1, 2, 0);
         scale_amount(limits, Knob::MemoryMin, 1, 2, 0);
         break;
-      case PlantedFault::MemoryProtectionOfAll:
-        if (has_protection(scenario_.tree)) limits[Knob::MemoryMin] = Amount{};
+      case PlantedFault::MemoryUnprotectedSpared:
+        if (has_protection(scenario_.tree) && !is_protected(limits)) limits[Knob::MemoryMin] = Amount{};
         break;
       case PlantedFault::OomGroupUnset:
         limits.erase(Knob::MemoryOomGroup);

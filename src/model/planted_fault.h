@@ -70,7 +70,7 @@ enum class PlantedFault : uint8_t {
   MemoryProtectionHalved,       ///< The memory.low and memory.min enforced are half of the ones written.
   MemoryLowUncounted,           ///< Breaches of memory.low are not counted.
   MemoryLowOvercounted,         ///< Each memory.low counts one breach more than there was.
-  MemoryProtectionOfAll,        ///< Where one group is protected all are, with all that they have.
+  MemoryUnprotectedSpared,      ///< Where one group is protected, nothing is taken from those that are not.
   MemoryPressureMissing,        ///< memory.pressure stays at nothing.
   MemoryPressureOfParent,       ///< A child's memory.pressure reads as its parent's.
   IoPressureMissing,            ///< io.pressure stays at nothing.

@@ -308,7 +308,7 @@ bool Protection::may_kill(NodeId node) const {
 void Protection::judge_kills(NodeId target, std::vector<Finding>& findings) const {
   const auto is_protected = [&](NodeId id) { return id != target && strongest(id) > 0; };
   const std::vector<NodeId> below = tree().subtree(target);
-  if (reclaimed_bytes(target) <= 0 || may_kill(target)) return;
+  if (!memory_limit_bytes(scenario_, observation_, target) || may_kill(target)) return;
   if (std::none_of(below.begin(), below.end(), is_protected)) return;
   int undue = 0;
   for (const size_t i : workers_in(scenario_, target)) {
@@ -316,6 +316,8 @@ void Protection::judge_kills(NodeId target, std::vector<Finding>& findings) cons
     const bool is_due = std::any_of(lineage.begin(), lineage.end(), [&](NodeId id) { return may_kill(id); });
     if (observation_.workers[i].end == WorkerEnd::OomKilled && !is_due) ++undue;
   }
+  // A kill says by itself that memory ran short.
+  if (undue == 0 && reclaimed_bytes(target) <= 0) return;
   Finding finding = is_true(subject_of(target, "kills"), undue == 0,
                             fmt::format("{} workers of {} were OOM-killed while there was memory to reclaim "
                                         "that no memory.min protects",

@@ -302,10 +302,18 @@ Scenario least_scenario(F fault) {
     case F::MemoryProtectionUnset:
     case F::MemoryProtectionHalved:
     case F::MemoryLowUncounted:
-    case F::MemoryLowOvercounted:
-    case F::MemoryProtectionOfAll:
       return with(with(chain_with_worker(2, file), 0, Knob::MemoryMax, mebibyte), 1, Knob::MemoryLow,
                   mebibyte);
+    case F::MemoryLowOvercounted: {
+      Scenario scenario = with(chain_with_worker(2, memory), 0, Knob::MemoryMax, mebibyte);
+      scenario.workers.push_back({0, file});
+      return with(std::move(scenario), 1, Knob::MemoryLow, mebibyte);
+    }
+    case F::MemoryUnprotectedSpared: {
+      Scenario scenario = with(chain_with_worker(2, file), 0, Knob::MemoryMax, mebibyte);
+      scenario.tree.nodes.push_back({"c", kRoot, {{Knob::MemoryLow, mebibyte}}});
+      return scenario;
+    }
     case F::MemoryProtectionDeepUnset: {
       Scenario scenario = with(chain_with_worker(3, file), 0, Knob::MemoryMax, mebibyte);
       scenario = with(std::move(scenario), 1, Knob::MemoryLow, mebibyte);
