@@ -47,6 +47,7 @@ int touch_page_tables(dl_phdr_info* object, size_t, void*) {
     if (part.p_type != PT_LOAD || (part.p_flags & PF_R) == 0) continue;
     const uintptr_t begin = object->dlpi_addr + part.p_vaddr;
     for (uintptr_t at = begin; at < begin + part.p_memsz; at = (at / kSpan + 1) * kSpan) {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): the linker tells addresses as numbers.
       [[maybe_unused]] const char byte = *reinterpret_cast<const volatile char*>(at);
     }
   }
