@@ -61,9 +61,10 @@ std::vector<std::string> qemu_command(const LabShape& shape, VmStart start) {
 
 std::string kernel_command_line(const LabShape& shape) {
   // panic=-1: a panic restarts at once, and -no-reboot makes that QEMU's end. Mitigations cost instructions
-  // that emulated CPUs do not need. The crypto self-tests of 6.12 would go on for seconds after the boot, in
-  // each clone anew: a kernel thread that takes all CPU time that the workers leave. A built-in null_blk
-  // would make a /dev/nullb0 that is not memory-backed.
+  // that emulated CPUs do not need. With random addresses a worker would have a page table more or less by
+  // the kernel's dice. The crypto self-tests of 6.12 would go on for seconds after the boot, in each clone
+  // anew: a kernel thread that takes all CPU time that the workers leave. A built-in null_blk would make a
+  // /dev/nullb0 that is not memory-backed.
   std::string line = fmt::format(
       "console=ttyS0 panic=-1 nokaslr norandmaps mitigations=off cryptomgr.notests null_blk.nr_devices=0 "
       "treeline.mode={}",
