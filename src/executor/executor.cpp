@@ -41,7 +41,6 @@ constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kStopDeadlineNs = 5'000 * kMillisecond;
 constexpr int64_t kReapDeadlineNs = 5'000 * kMillisecond;
 constexpr int64_t kDrainDeadlineNs = 6'000 * kMillisecond;
-constexpr int64_t kFreezeDeadlineNs = 500 * kMillisecond;
 constexpr int64_t kQuietNs = 1'000 * kMillisecond;
 
 using Moment = FaultPlayer::Moment;

@@ -60,8 +60,10 @@ void swap_weights(Tree& tree) {
 }
 
 bool has_quota(const Tree& tree) {
-  return std::any_of(tree.nodes.begin(), tree.nodes.end(),
-                     [](const Node& node) { return node.limits.contains(Knob::CpuMax); });
+  return std::any_of(tree.nodes.begin(), tree.nodes.end(), [](const Node& node) {
+    const auto limit = get<CpuBandwidth>(node.limits, Knob::CpuMax);
+    return limit && limit->quota_us;
+  });
 }
 
 }  // namespace

@@ -136,6 +136,8 @@ struct WorkerObservation {
 };
 
 inline constexpr int64_t kNever = -1;  ///< As a time.
+/// So long the executor waits for a group to read as frozen.
+inline constexpr int64_t kFreezeDeadlineNs = 500'000'000;
 
 /// When an action really happened and what the kernel answered.
 struct ActionObservation {

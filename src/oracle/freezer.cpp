@@ -188,11 +188,10 @@ std::optional<Finding> judge_stopping(const Scenario& scenario, const Observatio
     return is_true(subject, false,
                    fmt::format("{} cannot be told to freeze: errno {}", path, seen.write_errno));
   }
-  const double waited_ns = 500e6;
   const Scenario& now = course.after(i + 1);
   const std::vector<size_t> workers = workers_in(now, action.node);
   const bool starved = std::any_of(workers.begin(), workers.end(), [&](size_t other) {
-    return waited_ns < turn_ns(now, observation, now.workers[other].node);
+    return static_cast<double>(kFreezeDeadlineNs) < turn_ns(now, observation, now.workers[other].node);
   });
   const bool could_not = any_quota(scenario) || starved || any_sleeps_in_kernel(now, action.node);
   return is_true(
