@@ -1,9 +1,12 @@
 #pragma once
 
+#include <fcntl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 namespace treeline::testing {
 
@@ -30,6 +33,18 @@ inline Ended command_line(const std::string& line) {
 /// Runs `treeline ARGUMENTS`.
 inline Ended treeline_command(const std::string& arguments, const std::string& before = "") {
   return command_line(before + " " TREELINE_BIN_DIR "/treeline " + arguments);
+}
+
+/// In a child: becomes `treeline ARGUMENTS`, which is told nothing and whose words nobody hears.
+[[noreturn]] inline void become_treeline(std::vector<std::string> arguments) {
+  const int null = ::open("/dev/null", O_RDWR);
+  for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
+  arguments.insert(arguments.begin(), TREELINE_BIN_DIR "/treeline");
+  std::vector<char*> words;
+  for (std::string& argument : arguments) words.push_back(argument.data());
+  words.push_back(nullptr);
+  ::execv(words[0], words.data());
+  ::_exit(127);
 }
 
 }  // namespace treeline::testing

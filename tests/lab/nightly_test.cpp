@@ -1,18 +1,12 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <iostream>
 #include <optional>
 #include <random>
-#include <thread>
 
 #include "fixtures/environment.h"
 #include "fixtures/test_machine.h"
@@ -80,33 +74,6 @@ TEST_F(LabNightly, FindsAFaultInOneOfTwoKernelsAndKnowsItInTheSecondNight) {
               AllOf(HasSubstr("known since"), HasSubstr("0 new failures, 1 known"), Not(HasSubstr("NEW:"))));
 }
 
-/// `treeline` with these words; it says nothing.
-pid_t start_treeline(std::vector<std::string> words) {
-  words.insert(words.begin(), TREELINE_BIN_DIR "/treeline");
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  const pid_t pid = ::fork();
-  if (pid != 0) return pid;
-  const int null = ::open("/dev/null", O_RDWR);
-  for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
-  ::execv(argv[0], argv.data());
-  ::_exit(127);
-}
-
-/// Once `is_time` says so, unless it has ended by itself before. True if it was killed.
-bool kill_when(pid_t pid, const std::function<bool()>& is_time) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(5);
-  while (std::chrono::steady_clock::now() < deadline && !is_time()) {
-    int status = 0;
-    if (::waitpid(pid, &status, WNOHANG) != 0) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  ::kill(pid, SIGKILL);
-  int status = 0;
-  return ::waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
-}
-
 /// TREELINE_KILLS: how often it is killed, each time at a random instant of the next few scenarios.
 TEST_F(LabNightly, KilledItGoesOnWhereItStopped) {
   constexpr int kScenariosEach = 8;
@@ -119,17 +86,23 @@ TEST_F(LabNightly, KilledItGoesOnWhereItStopped) {
     return std::filesystem::exists(database()) ? std::atoi(ask("SELECT count(*) FROM scenarios").c_str()) : 0;
   };
   std::mt19937 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same instants each time, nearly
-  int killed = 0;
+  int kills_made = 0;
   for (int i = 0; i < kills; ++i) {
     const int before = committed();
     const int enough = before + std::uniform_int_distribution(i == 0 ? 1 : 0, kScenariosEach / 2)(random);
     const std::chrono::milliseconds more(std::uniform_int_distribution(0, 400)(random));
     std::optional<std::chrono::steady_clock::time_point> reached;
-    killed += kill_when(start_treeline(words), [&] {
-      const auto now = std::chrono::steady_clock::now();
-      if (!reached && committed() >= enough) reached = now;
-      return reached && now >= *reached + more;
-    });
+    Child night([&] { become_treeline(words); });
+    // Or it is done before.
+    EXPECT_TRUE(poll_until(
+        [&] {
+          const auto now = std::chrono::steady_clock::now();
+          if (!reached && committed() >= enough) reached = now;
+          return has_ended(night.pid()) || (reached && now >= *reached + more);
+        },
+        std::chrono::minutes(5)));
+    night.kill();
+    if (killed(night.wait())) ++kills_made;
     EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
     EXPECT_GE(committed(), before);
   }
@@ -137,8 +110,8 @@ TEST_F(LabNightly, KilledItGoesOnWhereItStopped) {
   for (const std::string& word : words) command += word + " ";
   const Ended resumed = treeline_command(command);
   EXPECT_EQ(resumed.code(), exit_code::kHeld) << resumed.said;
-  ASSERT_GT(killed, 0);
-  std::cout << fmt::format("killed {} times, {} scenarios\n", killed, committed());
+  ASSERT_GT(kills_made, 0);
+  std::cout << fmt::format("killed {} times, {} scenarios\n", kills_made, committed());
   EXPECT_THAT(resumed.said, HasSubstr("goes on"));
   EXPECT_EQ(ask("SELECT count(*) || ' ' || count(ended_at) FROM nights"), "1 1");
   // None is lost, and none was run twice.

@@ -31,15 +31,6 @@ std::vector<std::string> descendants_of(pid_t pid) {
   return found;
 }
 
-/// A `treeline run` that goes on until it is killed.
-[[noreturn]] void search(const std::string& seed, const std::string& results, const std::string& scratch) {
-  const int null = ::open("/dev/null", O_RDWR);
-  for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
-  ::execl(TREELINE_BIN_DIR "/treeline", "treeline", "run", "--count", "100000", "--seed", seed.c_str(),
-          "--results", results.c_str(), "--scratch", scratch.c_str(), nullptr);
-  ::_exit(127);
-}
-
 class KilledCommand : public HostTest {};
 
 TEST_F(KilledCommand, LeavesNothingForTheNextButItsScenario) {
@@ -51,7 +42,11 @@ TEST_F(KilledCommand, LeavesNothingForTheNextButItsScenario) {
     const TempFolder results;
     const TempFolder scratch;
     const std::string in_flight = results.path() + "/in-flight.json";
-    Child child([&] { search(std::to_string(i), results.path(), scratch.path()); });
+    // It goes on until it is killed.
+    Child child([&] {
+      become_treeline({"run", "--count", "100000", "--seed", std::to_string(i), "--results", results.path(),
+                       "--scratch", scratch.path()});
+    });
     const std::string name = run_group_name(child.pid());
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 2'500'000));
     const std::vector<std::string> processes = descendants_of(child.pid());
