@@ -126,6 +126,26 @@ std::optional<KnobValue> draw_limit(const Tree& tree, NodeId node, Knob knob, Pr
 
 }  // namespace
 
+IoSides draw_io_sides() {
+  const int directions = *uniform(1, 3);
+  const int units = *uniform(1, 3);
+  return {(directions & 1) != 0, (directions & 2) != 0, (units & 1) != 0, (units & 2) != 0};
+}
+
+IoRates draw_slow_rates(IoSides sides, int sharers) {
+  IoRates rates;
+  const auto bytes = [&]() -> std::optional<int64_t> {
+    // Each worker's least block, a page, waits at most for its share of a tenth of a second.
+    return *log_uniform(std::max<int64_t>(256 << 10, int64_t{10} * 4096 * sharers), 4 << 20);
+  };
+  const auto ops = [&]() -> std::optional<int64_t> { return *log_uniform(int64_t{20} * sharers, 200); };
+  if (sides.reads && sides.bytes) rates.read_bytes = bytes();
+  if (sides.reads && sides.ops) rates.read_ops = ops();
+  if (sides.writes && sides.bytes) rates.write_bytes = bytes();
+  if (sides.writes && sides.ops) rates.write_ops = ops();
+  return rates;
+}
+
 rc::Gen<int64_t> period_gen(int64_t least_us, int64_t most_us) {
   return rc::gen::exec([=] {
     constexpr int64_t kUsualUs = 100'000;

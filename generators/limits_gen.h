@@ -34,6 +34,19 @@ rc::Gen<CpuBandwidth> bandwidth_gen(BandwidthRange range, std::optional<CpuBandw
 /// ratio.
 std::optional<CpuBandwidth> bandwidth_above(const Tree& tree, NodeId node);
 
+/// Which of the four rates of io.max.
+struct IoSides {
+  bool reads = false;
+  bool writes = false;
+  bool bytes = false;
+  bool ops = false;
+};
+/// One direction or both, by bytes or operations or both.
+IoSides draw_io_sides();
+/// Rates that a few throttle slices (HZ/10, block/blk-throttle.c) show, for workers that share them, and far
+/// below what any disk does.
+IoRates draw_slow_rates(IoSides sides, int sharers);
+
 /// A non-empty subset.
 rc::Gen<IdSet> subset_gen(const IdSet& of);
 

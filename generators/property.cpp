@@ -68,7 +68,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 32;
+constexpr size_t kCount = 34;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -116,6 +116,11 @@ const std::array<Entry, kCount>& entries() {
       {{"memory_change", "A memory.max that is changed while work runs binds from then on", kMemoryMax,
         kMemoryChangeAims},
        memory_change_gen},
+      {{"memory_high_change", "A memory.high that is changed while work runs slows down from then on",
+        kMemoryHigh, kMemoryHighAims},
+       memory_high_change_gen},
+      {{"io_change", "An io.max that is changed while work runs binds from then on", kIoMax, kIoAims},
+       io_change_gen},
       {{"pids_change", "A pids.max that is changed while work runs binds from then on", kPidsMax,
         kPidsChangeAims},
        pids_change_gen},

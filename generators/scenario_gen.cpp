@@ -68,6 +68,19 @@ void share_memory(Scenario& scenario, const Ground& ground, int64_t demand,
   }
 }
 
+void add_io_workers(Scenario& scenario, const Ground& ground, const IoRates& rates) {
+  const int sharers = static_cast<int>(ground.below.size());
+  for (const NodeId node : ground.placement.nodes) {
+    if (!scenario.tree.is_in_subtree(node, ground.target) && *chance(60)) {
+      scenario.workers.push_back({node, Idle{}});
+      continue;
+    }
+    IoHog hog = *io_hog_gen(rates, sharers);
+    hog.direct = *chance(90);
+    scenario.workers.push_back({node, hog});
+  }
+}
+
 Scenario finished_memory(Scenario scenario, const Constraints& constraints) {
   scenario.window = settled_window(constraints);
   const std::set<Knob> menu = all_knobs_but(

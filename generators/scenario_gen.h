@@ -38,6 +38,8 @@ rc::Gen<Scenario> partition_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_bandwidth_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_fairness_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> memory_change_gen(const Constraints& constraints);
+rc::Gen<Scenario> memory_high_change_gen(const Constraints& constraints);
+rc::Gen<Scenario> io_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> pids_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_migration_gen(const Constraints& constraints);
 rc::Gen<Scenario> memory_migration_gen(const Constraints& constraints);
@@ -74,6 +76,10 @@ rc::Gen<Tree> with_company(const Tree& tree, const std::set<Knob>& menu, const C
 void share_memory(Scenario& scenario, const Ground& ground, int64_t demand,
                   const std::function<Workload(int64_t)>& hog, const std::function<Workload()>& other,
                   int64_t least_bytes = 4096);
+
+inline constexpr size_t kMostIoWorkers = 3;
+/// Gives each worker below the target blocks to move that `rates` bind, and the others too, or nothing to do.
+void add_io_workers(Scenario& scenario, const Ground& ground, const IoRates& rates);
 
 /// The end of a scenario about memory that runs until settled: window, company, requirements.
 Scenario finished_memory(Scenario scenario, const Constraints& constraints);

@@ -37,7 +37,7 @@ class JobRun {
     for (const KnownFailure& known : options.known) {
       if (!known.concerns(machine.name(), facts.kernel_release, facts.mode)) continue;
       listed_.push_back(known);
-      if (!known.tree) not_pursued_.insert(known.signature);
+      if (known.is_of_every_scenario()) not_pursued_.insert(known.signature);
     }
   }
 
@@ -121,7 +121,7 @@ class JobRun {
     if (failure.flaky) return;
     not_pursued_.merge(violated_signatures(*failure.verdict, machine_.facts().mode));
     const bool is_listed = std::any_of(listed_.begin(), listed_.end(), [&](const KnownFailure& known) {
-      return known.is(*failure.signature, failure.scenario.tree);
+      return known.is(*failure.signature, failure.scenario);
     });
     if (!is_listed) found_new_ = true;
     say(fmt::format("{}{}", is_listed ? "listed: " : "", to_string(*failure.signature)));

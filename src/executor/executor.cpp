@@ -705,6 +705,11 @@ class Run {
       if (monotonic_ns() >= deadline_ns || interrupted()) return false;
       WorkerEvents::wait_until(deadline_ns);
     }
+    const auto rests = [](const WorkerProcess& process) { return process.rests(); };
+    while (!std::all_of(processes_.begin(), processes_.end(), rests)) {
+      if (monotonic_ns() >= deadline_ns || interrupted()) return false;
+      sleep_until(monotonic_ns() + 100'000);
+    }
     return true;
   }
 

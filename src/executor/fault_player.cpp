@@ -308,6 +308,10 @@ bool FaultPlayer::ignores_change(Knob knob) const {
       return is(PlantedFault::CpusetChangeMissed);
     case Knob::MemoryMax:
       return is(PlantedFault::MemoryMaxChangeMissed);
+    case Knob::MemoryHigh:
+      return is(PlantedFault::MemoryHighChangeMissed);
+    case Knob::IoMax:
+      return is(PlantedFault::IoMaxChangeMissed);
     case Knob::PidsMax:
       return is(PlantedFault::PidsMaxChangeMissed);
     default:

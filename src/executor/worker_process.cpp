@@ -130,6 +130,10 @@ void WorkerProcess::note_attached() {
   futex_set_and_wake(report_.attached);
 }
 
+bool WorkerProcess::rests() const {
+  return still() && (!alive() || status_value(read_status(pid_), "State").substr(0, 1) != "R");
+}
+
 bool WorkerProcess::try_reap() {
   if (!alive()) return true;
   const pid_t got = ::wait4(pid_, &status_, WNOHANG, &usage_);
@@ -202,7 +206,7 @@ WorkerSample WorkerProcess::sample(int64_t start_ns) {
 }
 
 void WorkerProcess::read_held_state() {
-  held_.held_still = still();
+  held_.held_still = rests();
   held_.progress = report_.progress.load();
   held_.bytes_moved = report_.bytes_moved.load();
   held_.io_ops = report_.io_ops.load();

@@ -39,6 +39,9 @@ class WorkerProcess {
   bool alive() const { return pid_ > 0 && !reaped_; }
   bool settled() const { return !alive() || report_.settled_ns.load() != 0; }
   bool still() const { return !alive() || report_.still_ns.load() != 0; }
+  /// Still, and blocked: the way out of the system call with which it said so may yet reclaim for
+  /// memory.high.
+  bool rests() const;
   /// Reaps the process if it has died. True if it is gone.
   bool try_reap();
   void kill_by_order();

@@ -35,6 +35,13 @@ std::vector<int64_t> cut_to(std::vector<int64_t> numbers, size_t length) {
   return numbers;
 }
 
+std::optional<Knob> find_changeable(const std::string& name) {
+  const auto knobs = changeable_knobs();
+  const auto found =
+      std::find_if(knobs.begin(), knobs.end(), [&](Knob knob) { return knob_info(knob).name == name; });
+  return found == knobs.end() ? std::nullopt : std::optional(*found);
+}
+
 }  // namespace
 
 /// The file.
@@ -61,11 +68,16 @@ void fields(Archive& archive, KernelRange& range) {
 template <typename Archive>
 void fields(Archive& archive, KnownFailure& known) {
   archive.field("signature", known.signature);
+  std::optional<std::string> changes;
+  if (known.changes) changes = std::string(knob_info(*known.changes).name);
+  archive.optional("changes", changes);
   archive.optional("machine", known.machine);
   archive.optional("kernels", known.kernels);
   archive.field("reason", known.reason);
   if constexpr (Archive::kReads) {
     if (known.reason.empty()) throw Refusal{archive.path() + "/reason", "must say why it is accepted"};
+    known.changes = changes ? find_changeable(*changes) : std::nullopt;
+    if (changes && !known.changes) throw Refusal{archive.path() + "/changes", "no action changes this knob"};
     if (const Json* tree = archive.find("tree")) {
       Scenario bare;
       Reader::read(Json{{"schema", kSchemaVersion}, {"tree", *tree}}, archive.path(), bare);
@@ -97,8 +109,9 @@ bool KnownFailure::concerns(const std::string& on, const std::string& release,
   return !kernels || kernels->holds(release);
 }
 
-bool KnownFailure::is(const Signature& failed, const Tree& minimal) const {
-  return signature == failed && (!tree || *tree == minimal);
+bool KnownFailure::is(const Signature& failed, const Scenario& minimal) const {
+  return signature == failed && (!tree || *tree == minimal.tree) &&
+         (!changes || treeline::changes(minimal, *changes));
 }
 
 Result<std::vector<KnownFailure>> known_failures_from_json(std::string_view text) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/error.h"
-#include "model/tree.h"
+#include "model/scenario.h"
 #include "model/verdict.h"
 
 namespace treeline {
@@ -26,20 +26,23 @@ struct KernelRange {
 struct KnownFailure {
   Signature signature;
   std::optional<Tree> tree;            ///< Only failures with this minimal tree; absent: with any.
+  std::optional<Knob> changes;         ///< Only those whose minimum changes this knob while work runs.
   std::optional<std::string> machine;  ///< Only on this one (Machine::name()); absent: on any.
   std::optional<KernelRange> kernels;
   std::string reason;
   bool operator==(const KnownFailure&) const = default;
 
+  /// Nothing narrows it but where it is seen: whatever fails with the signature.
+  bool is_of_every_scenario() const { return !tree && !changes; }
   /// Whether it could be seen on a machine that runs this release in this mode.
   bool concerns(const std::string& on, const std::string& release, const std::string& mode) const;
   /// Whether it is this failure, on a machine that it concerns.
-  bool is(const Signature& failed, const Tree& minimal) const;
+  bool is(const Signature& failed, const Scenario& minimal) const;
 };
 
-/// {"schema": 1, "failures": [{"signature": {"invariant", "controller", "mode"}, "tree": […], "machine",
-/// "kernels": {"from", "to"}, "reason"}]}; tree as in a scenario file; tree, machine, kernels, from and to
-/// may be absent. As strict as model/json.h.
+/// {"schema": 1, "failures": [{"signature": {"invariant", "controller", "mode"}, "tree": […], "changes":
+/// KNOB, "machine", "kernels": {"from", "to"}, "reason"}]}; tree as in a scenario file; tree, changes,
+/// machine, kernels, from and to may be absent. As strict as model/json.h.
 Result<std::vector<KnownFailure>> known_failures_from_json(std::string_view text);
 Result<std::vector<KnownFailure>> known_failures_from_file(const std::string& path);
 

@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 83> kFaults{{
+constexpr std::array<PlantedFaultInfo, 85> kFaults{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -244,6 +244,18 @@ constexpr std::array<PlantedFaultInfo, 83> kFaults{{
      "a change of memory.max while work runs does nothing",
      "memory_change",
      "memory.max",
+     {1, 1, 1, 0, 0}},
+    {F::MemoryHighChangeMissed,
+     "memory-high-change-missed",
+     "a change of memory.high while work runs does nothing",
+     "memory_high_change",
+     "memory.high",
+     {1, 1, 1, 0, 0}},
+    {F::IoMaxChangeMissed,
+     "io-max-change-missed",
+     "a change of io.max while work runs does nothing",
+     "io_change",
+     "io.max",
      {1, 1, 1, 0, 0}},
     {F::PidsMaxChangeMissed,
      "pids-max-change-missed",

@@ -51,6 +51,8 @@ enum class PlantedFault : uint8_t {
   PartitionNeverInvalid,    ///< cpuset.cpus.partition reads as a valid one that cannot be one.
   CpuMaxChangeMissed,       ///< A change of cpu.max while work runs is taken and does nothing.
   MemoryMaxChangeMissed,    ///< The same of memory.max.
+  MemoryHighChangeMissed,   ///< The same of memory.high.
+  IoMaxChangeMissed,        ///< The same of io.max.
   PidsMaxChangeMissed,      ///< The same of pids.max.
   CpuWeightChangeMissed,    ///< The same of cpu.weight.
   CpusetChangeMissed,       ///< The same of cpuset.cpus.

@@ -25,8 +25,8 @@ std::string describe(const Strategy& strategy) {
 }
 
 std::span<const Knob> changeable_knobs() {
-  static constexpr std::array kKnobs{Knob::CpuMax, Knob::CpuWeight, Knob::CpusetCpus, Knob::MemoryMax,
-                                     Knob::PidsMax};
+  static constexpr std::array kKnobs{Knob::CpuMax,     Knob::CpuWeight, Knob::CpusetCpus, Knob::MemoryMax,
+                                     Knob::MemoryHigh, Knob::PidsMax,   Knob::IoMax};
   return kKnobs;
 }
 
@@ -155,6 +155,12 @@ std::set<int> offline_after(const Scenario& scenario, size_t actions,
 bool moves_cpus(const Scenario& scenario) {
   return std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
     return moves_a_cpu(action) || (action.kind == Action::Kind::SetLimit && action.knob == Knob::CpusetCpus);
+  });
+}
+
+bool changes(const Scenario& scenario, Knob knob) {
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [knob](const Action& action) {
+    return action.kind == Action::Kind::SetLimit && action.knob == knob;
   });
 }
 

@@ -182,6 +182,9 @@ std::set<NodeId> absent_after(const Scenario& scenario, size_t actions,
 std::set<NodeId> absent_at_first(const Scenario& scenario);
 /// Some group comes or goes while work runs.
 bool moves_groups(const Scenario& scenario);
+/// Some limit of the knob is to be changed: what judges a whole run by the limits that it began with has
+/// nothing to say then.
+bool changes(const Scenario& scenario, Knob knob);
 /// Some worker is to go from one node to another.
 bool migrates(const Scenario& scenario);
 /// Some CPU goes offline, or some cpuset changes, while work runs.

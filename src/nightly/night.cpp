@@ -116,7 +116,7 @@ class NightRun {
       if (!run) return tl::unexpected(run.error());
       lane.run = *run;
       for (const KnownFailure& known : options_.known) {
-        if (!known.tree && known.concerns(lane.name(), facts.kernel_release, facts.mode)) {
+        if (known.is_of_every_scenario() && known.concerns(lane.name(), facts.kernel_release, facts.mode)) {
           lane.not_pursued.insert(known.signature);
         }
       }

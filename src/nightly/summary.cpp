@@ -16,7 +16,7 @@ namespace {
 const KnownFailure* listed(const std::vector<KnownFailure>& known, const NightFailure& failure) {
   for (const KnownFailure& entry : known) {
     if (entry.concerns(failure.machine, failure.release, failure.signature.mode) &&
-        entry.is(failure.signature, failure.example.tree)) {
+        entry.is(failure.signature, failure.example)) {
       return &entry;
     }
   }
@@ -51,7 +51,7 @@ Result<void> look_for_listed(ResultsDb& results, const std::vector<KnownFailure>
       const bool was_kept =
           std::any_of(summary.failures.begin(), summary.failures.end(), [&](const JudgedFailure& seen) {
             return seen.failure.machine == run.machine && !seen.failure.flaky &&
-                   entry.is(seen.failure.signature, seen.failure.example.tree);
+                   entry.is(seen.failure.signature, seen.failure.example);
           });
       if (was_kept) continue;
       const Result<Judgements> counts = judgements(results, run.run, entry.signature.invariant);

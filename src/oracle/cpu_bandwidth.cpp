@@ -106,23 +106,6 @@ std::vector<Finding> judge_all(const Scenario& scenario, const Observation& obse
   return findings;
 }
 
-/// By the worker's own clock, as read with the samples at both ends; a dead worker's last reading stands.
-double clock_in(const WorkerObservation& worker, const Observation& observation, const Segment& segment) {
-  int64_t first_ns = worker.attached_cpu_ns;
-  if (!segment.is_first) {
-    const int64_t from_ns = observation.nodes[kRoot].series[segment.first_sample].at_ns;
-    const auto first = std::find_if(worker.series.begin(), worker.series.end(),
-                                    [=](const WorkerSample& sample) { return sample.at_ns >= from_ns; });
-    if (first == worker.series.end()) return 0;
-    first_ns = first->cpu_ns;
-  }
-  int64_t last_ns = segment.is_last ? worker.cpu_clock_ns : first_ns;
-  for (const WorkerSample& sample : worker.series) {
-    if (!segment.is_last && sample.at_ns <= segment.to_ns) last_ns = sample.cpu_ns;
-  }
-  return static_cast<double>(std::max<int64_t>(last_ns - first_ns, 0));
-}
-
 /// A thread that was never there, or that the kernel tells nothing of.
 bool has_no_clock(const Scenario& scenario, const Observation& observation, size_t worker) {
   return scenario.workers[worker].stands_for && observation.workers[worker].end == WorkerEnd::NotStarted;
@@ -141,7 +124,10 @@ std::vector<Finding> judge_cpu_bandwidth_witness(const Scenario& scenario, const
                      double sum = 0;
                      for (const size_t i : workers_in(segment.scenario, node)) {
                        if (has_no_clock(segment.scenario, observation, i)) return std::nullopt;
-                       sum += clock_in(observation.workers[i], observation, segment);
+                       const WorkerObservation& worker = observation.workers[i];
+                       sum +=
+                           static_cast<double>(grown_in(segment, observation, worker, &WorkerSample::cpu_ns,
+                                                        worker.attached_cpu_ns, worker.cpu_clock_ns));
                      }
                      return sum;
                    });

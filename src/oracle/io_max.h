@@ -18,10 +18,22 @@ namespace treeline {
 /// block/blk-throttle.c: tg_within_bps_limit and tg_within_iops_limit allow what the rate gives for the time
 /// elapsed, rounded up to whole slices (throtl_slice = HZ/10 jiffies, 100 ms): one slice ahead;
 /// throtl_trim_slice and tg_update_carryover round in its favour by less than one more. v1 counts a request
-/// when it is submitted, before it waits, so one a worker may be counted but not yet allowed. Judged where v1
-/// attributes: direct I/O, and buffered reads without read-ahead. Conclusive if the workers, each at the
-/// speed of its fastest block, would have moved more than twice the bound (a disk may be slower at other
-/// times).
+/// when it is submitted, before it waits, so one a worker may be counted but not yet allowed.
+///
+/// Where io.max is changed while work runs, each stretch between two changes is judged by its own rates. A
+/// change begins a new slice (tg_conf_updated: throtl_start_new_slice), to which, since 6.1, a block that
+/// waits brings along what either unit has earned (tg_update_carryover). Of the unit that it waits for that
+/// is less than the block, or it would have been let through, but for what the rate gives while the timer
+/// that does so is late. Of the other one it is that rate times the time since the slice began: the block's
+/// wait for the first, and what throtl_trim_slice leaves, less than 3 slices. A stretch that begins with the
+/// change of another limit may have as much left over. So a stretch may have on top, r being the greatest
+/// earlier rate:
+///
+///   one block + r·(gap + [3·slice + block / rate of the other unit])
+///
+/// Judged where v1 attributes: direct I/O, and buffered reads without read-ahead. Conclusive if the workers,
+/// each at the speed of its fastest block, would have moved more than twice the bound (a disk may be slower
+/// at other times).
 std::vector<Finding> judge_io_max(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

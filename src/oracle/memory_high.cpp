@@ -23,9 +23,19 @@ double delay_seconds(int64_t over_pages, int64_t high_pages, int64_t hz) {
   return whole <= hz / 100 ? 0 : static_cast<double>(whole - 1) / static_cast<double>(hz);
 }
 
-/// What the subtree's workers would have touched in the window, each at the speed that it had while it ran or
-/// waited for a CPU, as the other limits would let them keep it.
-double would_touch_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
+/// Bytes that the worker had touched by then, by its last sample.
+int64_t touched_by(const WorkerObservation& worker, int64_t at_ns, int64_t page) {
+  int64_t pages = 0;
+  for (const WorkerSample& sample : worker.series) {
+    if (sample.at_ns <= at_ns) pages = sample.progress;
+  }
+  return pages * page;
+}
+
+/// What the subtree's workers would have touched by the end of the stretch, each at the speed that it had
+/// while it ran or waited for a CPU, as the other limits would let them keep it.
+double would_touch_bytes(const Segment& segment, const Observation& observation, NodeId node) {
+  const Scenario& scenario = segment.scenario;
   return potential(
       scenario, node,
       [&](size_t i) {
@@ -35,8 +45,11 @@ double would_touch_bytes(const Scenario& scenario, const Observation& observatio
             static_cast<double>(worker.cpu_clock_ns + std::max<int64_t>(worker.run_delay_ns, 0));
         if (!holds_memory(scenario.workers[i].workload) || busy_ns <= 0 || worker.run_delay_ns < 0)
           return 0.0;
+        const int64_t before =
+            segment.is_first ? 0 : touched_by(worker, segment.from_ns, observation.machine.page_size);
         const double speed = static_cast<double>(worker.bytes_touched) / busy_ns;
-        return std::min(bytes, speed * static_cast<double>(observation.window_ns));
+        return std::min(bytes, static_cast<double>(before) +
+                                   speed * static_cast<double>(running_ns(observation, segment)));
       },
       [&](NodeId id) -> std::optional<double> {
         const auto most = memory_limit_bytes(scenario, observation, id);
@@ -70,47 +83,71 @@ Finding judge_kills(const Scenario& scenario, const Observation& observation, No
 
 }  // namespace
 
-int64_t memory_high_bound_pages(int64_t high_pages, int64_t tasks, double seconds, int64_t hz,
-                                int64_t stock_pages) {
+int64_t memory_high_bound_pages(int64_t high_pages, int64_t begun_pages, int64_t tasks, double seconds,
+                                int64_t hz, int64_t stock_pages) {
   constexpr int64_t kBatchesInOneFault = 3;
   const double slept = static_cast<double>(tasks) * seconds;
-  int64_t batches = 0;
+  const int64_t over_pages = std::max<int64_t>(begun_pages - high_pages, 0);
+  int64_t batches = 1;
   for (double sum = 0; batches < INT32_MAX; ++batches) {
-    sum += delay_seconds(batches * kChargeBatchPages, high_pages, hz);
+    sum += delay_seconds(over_pages + batches * kChargeBatchPages, high_pages, hz);
     if (sum > slept) break;
   }
-  return high_pages + kChargeBatchPages * (batches + kBatchesInOneFault * tasks) + stock_pages;
+  return high_pages + over_pages + kChargeBatchPages * (batches + kBatchesInOneFault * tasks) + stock_pages;
 }
+
+namespace {
+
+/// Of one stretch in which the node has memory.high: nullopt if its memory was not read.
+std::optional<Finding> judge_growth(const Segment& segment, const Observation& observation, NodeId node,
+                                    bool& was_exceeded) {
+  const Scenario& scenario = segment.scenario;
+  const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+  const bool is_whole = segment.is_first && segment.is_last;
+  const auto peak = is_whole ? peak_in_window_bytes(seen) : most_in(segment, seen, Counter::MemoryCurrent);
+  const int64_t high = *amount(scenario.tree[node].limits, Knob::MemoryHigh);
+  if (!peak) return std::nullopt;
+  was_exceeded = was_exceeded || *peak > high;
+  const int64_t page = observation.machine.page_size;
+  int64_t tasks = 0;
+  for (const size_t i : workers_in(scenario, node)) tasks += tasks_wanted(scenario.workers[i].workload);
+  const int64_t groups = groups_in(scenario, node, observation.machine, Controller::Memory);
+  const int64_t begun = segment.is_first
+                            ? baseline_bytes(observation, node)
+                            : get(first_reading(segment, seen), Counter::MemoryCurrent).value_or(*peak);
+  const double seconds = static_cast<double>(segment.to_ns - segment.from_ns) / 1e9;
+  const int64_t bound =
+      page * memory_high_bound_pages(high / page, begun / page, tasks, seconds, observation.machine.hz,
+                                     groups * stock_bytes(observation) / page);
+  const std::string why = would_touch_bytes(segment, observation, node) <= static_cast<double>(bound)
+                              ? "its workers would not have touched more"
+                              : "";
+  return at_most(memory_subject("memory.high", node), mib(*peak), mib(bound),
+                 fmt::format("most memory charged to {} with memory.high {:.3f} MiB in {}",
+                             scenario.tree.path(node), mib(high), span_of(segment)),
+                 why);
+}
+
+}  // namespace
 
 std::vector<Finding> judge_memory_high(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
   // A memory.max that comes or goes kills and reclaims by itself: nothing is said of it here.
   if (changes(scenario, Knob::MemoryMax)) return findings;
-  const int64_t page = observation.machine.page_size;
+  const std::vector<Segment> stretches = stretches_of(scenario, observation, Knob::MemoryHigh);
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    const auto high = amount(scenario.tree[node].limits, Knob::MemoryHigh);
-    const std::vector<size_t> workers = workers_in(scenario, node);
-    if (!high || workers.empty()) continue;
-    const auto& seen = observation.nodes[static_cast<size_t>(node)];
-    const auto peak = peak_in_window_bytes(seen);
-    if (!peak) continue;
-    int64_t tasks = 0;
-    for (const size_t i : workers) tasks += tasks_wanted(scenario.workers[i].workload);
-    const int64_t groups = groups_in(scenario, node, observation.machine, Controller::Memory);
-    const int64_t bound =
-        page * memory_high_bound_pages(std::max(*high, baseline_bytes(observation, node)) / page, tasks,
-                                       measured_ns(observation) / 1e9, observation.machine.hz,
-                                       groups * stock_bytes(observation) / page);
-    const double would = would_touch_bytes(scenario, observation, node);
-    const std::string why =
-        would <= static_cast<double>(bound) ? "its workers would not have touched more" : "";
-    findings.push_back(
-        at_most(memory_subject("memory.high", node), mib(*peak), mib(bound),
-                fmt::format("most memory charged to {} with memory.high {:.3f} MiB in {:.0f} ms",
-                            scenario.tree.path(node), mib(*high), measured_ns(observation) / 1e6),
-                why));
-    if (any_max_near(scenario, node)) continue;
-    findings.push_back(judge_kills(scenario, observation, node, *peak > *high));
+    if (workers_in(scenario, node).empty()) continue;
+    bool was_exceeded = false;
+    const size_t judged_before = findings.size();
+    for (const Segment& segment : stretches) {
+      if (!amount(segment.scenario.tree[node].limits, Knob::MemoryHigh)) continue;
+      auto finding = judge_growth(segment, observation, node, was_exceeded);
+      if (finding) findings.push_back(std::move(*finding));
+    }
+    const bool is_judged = findings.size() > judged_before;
+    if (is_judged && !any_max_near(scenario, node)) {
+      findings.push_back(judge_kills(scenario, observation, node, was_exceeded));
+    }
   }
   return findings;
 }

@@ -22,13 +22,17 @@ namespace treeline {
 ///
 ///   peak ≤ H + 64·(K + 3·n) pages + the stocks of the subtree's groups
 ///
+/// Where memory.high is changed while work runs, each stretch between two changes is judged by its own limit.
+/// One that is lowered does not take back what cannot be reclaimed (memory_high_write: its reclaim gives up):
+/// the stretch begins with B charged, and H + 64·k stands for max(H, B) + 64·k in the above, also in d.
+///
 /// Conclusive if the workers would have touched more in T, at the speed that they had while they ran or
 /// waited for a CPU. That nobody is killed is judged where no memory.max can bind, and conclusive if high was
 /// exceeded.
 std::vector<Finding> judge_memory_high(const Scenario& scenario, const Observation& observation);
 
 /// The bound above, in pages; exposed for its laws to be tested.
-int64_t memory_high_bound_pages(int64_t high_pages, int64_t tasks, double seconds, int64_t hz,
-                                int64_t stock_pages);
+int64_t memory_high_bound_pages(int64_t high_pages, int64_t begun_pages, int64_t tasks, double seconds,
+                                int64_t hz, int64_t stock_pages);
 
 }  // namespace treeline

@@ -116,6 +116,30 @@ std::vector<Segment> segments_of(const Scenario& scenario, const Observation& ob
   return segments;
 }
 
+std::vector<Segment> stretches_of(const Scenario& scenario, const Observation& observation, Knob knob) {
+  if (changes(scenario, knob)) return segments_of(scenario, observation);
+  Scenario still = scenario;
+  still.actions.clear();
+  return segments_of(still, observation);
+}
+
+int64_t grown_in(const Segment& segment, const Observation& observation, const WorkerObservation& worker,
+                 int64_t WorkerSample::*figure, int64_t begun, int64_t ended) {
+  int64_t first = begun;
+  if (!segment.is_first) {
+    const int64_t from_ns = observation.nodes[kRoot].series[segment.first_sample].at_ns;
+    const auto found = std::find_if(worker.series.begin(), worker.series.end(),
+                                    [=](const WorkerSample& sample) { return sample.at_ns >= from_ns; });
+    if (found == worker.series.end()) return 0;
+    first = (*found).*figure;
+  }
+  int64_t last = segment.is_last ? ended : first;
+  for (const WorkerSample& sample : worker.series) {
+    if (!segment.is_last && sample.at_ns <= segment.to_ns) last = sample.*figure;
+  }
+  return std::max<int64_t>(last - first, 0);
+}
+
 namespace {
 
 const Counters& reading(const NodeObservation& node, size_t sample) {
@@ -140,12 +164,6 @@ std::optional<int64_t> most_in(const Segment& segment, const NodeObservation& no
     if (value) most = std::max(most.value_or(*value), *value);
   }
   return most;
-}
-
-bool changes(const Scenario& scenario, Knob knob) {
-  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [knob](const Action& action) {
-    return action.kind == Action::Kind::SetLimit && action.knob == knob;
-  });
 }
 
 std::vector<std::optional<int64_t>> amounts_of(const Scenario& scenario, const Observation& observation,

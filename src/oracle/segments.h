@@ -26,12 +26,21 @@ struct Segment {
 /// In order of time; those for which a reading is missing are left out.
 std::vector<Segment> segments_of(const Scenario& scenario, const Observation& observation);
 
+/// The segments, if some action changes the knob; else the whole run as one, whatever else changes in it: for
+/// what no other change touches.
+std::vector<Segment> stretches_of(const Scenario& scenario, const Observation& observation, Knob knob);
+
 /// "80.2 ms", or of one among several: "the 80.2 ms from 31.4 ms on".
 std::string span_of(const Segment& segment);
 
 /// The readings with which the segment begins and ends.
 const Counters& first_reading(const Segment& segment, const NodeObservation& node);
 const Counters& last_reading(const Segment& segment, const NodeObservation& node);
+
+/// How much a worker's own figure grew between the two readings. `begun` and `ended` are its values at the
+/// ends of the run. A dead worker's last reading stands.
+int64_t grown_in(const Segment& segment, const Observation& observation, const WorkerObservation& worker,
+                 int64_t WorkerSample::*figure, int64_t begun, int64_t ended);
 
 /// The greatest value that any reading within the segment showed.
 std::optional<int64_t> most_in(const Segment& segment, const NodeObservation& node, Counter counter);
@@ -50,9 +59,6 @@ MachineFacts machine_in_force(const Scenario& scenario, const Observation& obser
 Tree tree_in_force(const Scenario& scenario, const Observation& observation, size_t actions);
 /// With the workers where the last of the migrations that the kernel took left them.
 Scenario scenario_at_end(const Scenario& scenario, const Observation& observation);
-/// Some action of the scenario changes the knob: what judges a whole run by the limits that it began with has
-/// nothing to say then.
-bool changes(const Scenario& scenario, Knob knob);
 /// All limits that the node had in the run, in order of time; nullopt where it had none.
 std::vector<std::optional<int64_t>> amounts_of(const Scenario& scenario, const Observation& observation,
                                                NodeId node, Knob knob);

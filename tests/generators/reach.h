@@ -24,8 +24,8 @@ inline int draws_until(const char* property, const Constraints& constraints, uin
 }
 
 /// Within the stated number of draws, whatever the seed.
-inline void expect_reach(const char* property, int most, const Predicate& fits) {
-  const Constraints constraints = FakeMachine().constraints();
+inline void expect_reach(const char* property, int most, const Predicate& fits,
+                         const Constraints& constraints = FakeMachine().constraints()) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     EXPECT_GT(draws_until(property, constraints, seed, most, fits), 0) << property << ", seed " << seed;
   }

@@ -244,8 +244,9 @@ TEST(Reach, EveryCornerOfV2Within4500Draws) {
 
 /// A change of the knob above a worker, for which `fits` holds of the limit before and after.
 template <typename Fits>
-void expect_change(const char* property, Knob knob, int most, Fits fits) {
-  expect_reach(property, most, [&](const Scenario& scenario) {
+void expect_change(const char* property, Knob knob, int most, Fits fits,
+                   const Constraints& constraints = FakeMachine().constraints()) {
+  const auto has_change = [&](const Scenario& scenario) {
     for (size_t i = 0; i < scenario.actions.size(); ++i) {
       const Action& action = scenario.actions[i];
       const Tree before = scenario_after(scenario, i, every_action).tree;
@@ -255,7 +256,8 @@ void expect_change(const char* property, Knob knob, int most, Fits fits) {
       }
     }
     return false;
-  });
+  };
+  expect_reach(property, most, has_change, constraints);
 }
 
 TEST(Reach, LimitsThatAreSetLoweredRaisedAndClearedWithin40Draws) {
@@ -287,6 +289,42 @@ TEST(Reach, MemoryLoweredBelowWhatIsHeldWithin10Draws) {
                   const auto next = std::get<Amount>(action.value).value;
                   return next && demand_below(scenario, action.node) > *next;
                 });
+}
+
+TEST(Reach, RatesSetLoweredRaisedAndLiftedWhileBlocksMoveWithin40Draws) {
+  const auto bytes = [](const IoRates& rates) {
+    return rates.read_bytes ? rates.read_bytes : rates.write_bytes;
+  };
+  const auto expect_rates =
+      [&](const std::function<bool(std::optional<int64_t>, std::optional<int64_t>)>& fits) {
+        expect_change("io_change", Knob::IoMax, 40,
+                      [&](const Scenario& scenario, const Limits& old, const Action& action) {
+                        const IoRates was = get<IoRates>(old, Knob::IoMax).value_or(IoRates{});
+                        return has_worker_below(scenario, action.node,
+                                                [](const Workload& workload) {
+                                                  return std::holds_alternative<IoHog>(workload);
+                                                }) &&
+                               fits(bytes(was), bytes(std::get<IoRates>(action.value)));
+                      });
+      };
+  expect_rates([](auto was, auto next) { return !was && next; });
+  expect_rates([](auto was, auto next) { return was && next && *next < *was; });
+  expect_rates([](auto was, auto next) { return was && next && *next > *was; });
+  expect_rates([](auto was, auto next) { return was && !next; });
+}
+
+TEST(Reach, HighSetAndLoweredBelowWhatIsWantedWithin20Draws) {
+  for (const bool is_set : {false, true}) {
+    expect_change(
+        "memory_high_change", Knob::MemoryHigh, 20,
+        [=](const Scenario& scenario, const Limits& old, const Action& action) {
+          const auto was = amount(old, Knob::MemoryHigh);
+          const auto next = std::get<Amount>(action.value).value;
+          return was.has_value() == is_set && next && *next < was.value_or(INT64_MAX) &&
+                 demand_below(scenario, action.node) > 2 * *next;
+        },
+        FakeMachine().v2().constraints());
+  }
 }
 
 /// From a group without cpu.max above it into one with, as in 2a4b03ffc69f, and back.

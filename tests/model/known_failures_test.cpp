@@ -24,11 +24,11 @@ TEST(KnownFailures, AreReadWithAllThatNarrowsThem) {
   const Signature signature{"pids.max", Controller::Pids, "v2"};
   EXPECT_EQ(entry.signature, signature);
   EXPECT_EQ(entry.reason, "fixed upstream in 6.2");
-  Tree tree;
-  tree.nodes = {{"a", kNoParent, {{Knob::PidsMax, Amount{4}}}}};
-  EXPECT_TRUE(entry.is(signature, tree));
-  tree.nodes[0].limits[Knob::PidsMax] = Amount{5};
-  EXPECT_FALSE(entry.is(signature, tree));
+  Scenario minimal;
+  minimal.tree.nodes = {{"a", kNoParent, {{Knob::PidsMax, Amount{4}}}}};
+  EXPECT_TRUE(entry.is(signature, minimal));
+  minimal.tree[kRoot].limits[Knob::PidsMax] = Amount{5};
+  EXPECT_FALSE(entry.is(signature, minimal));
   EXPECT_TRUE(entry.concerns("Lab/debian-6.1/v2", "6.1.0-28-amd64", "v2"));
   EXPECT_FALSE(entry.concerns("Lab/debian-6.12/v2", "6.1.0-28-amd64", "v2"));
   EXPECT_FALSE(entry.concerns("Lab/debian-6.1/v2", "6.1.0-28-amd64", "hybrid"));
@@ -38,8 +38,22 @@ TEST(KnownFailures, AreReadWithAllThatNarrowsThem) {
 TEST(KnownFailures, WithoutATreeTakeInEveryTree) {
   const auto known = known_failures_from_json(with(R"("tree":[{"name":"a","limits":{"pids.max":4}}],)", ""));
   ASSERT_TRUE(known) << to_string(known.error());
-  EXPECT_TRUE(known->front().is({"pids.max", Controller::Pids, "v2"}, Tree{}));
-  EXPECT_FALSE(known->front().is({"pids.fork", Controller::Pids, "v2"}, Tree{}));
+  EXPECT_TRUE(known->front().is({"pids.max", Controller::Pids, "v2"}, Scenario{}));
+  EXPECT_FALSE(known->front().is({"pids.fork", Controller::Pids, "v2"}, Scenario{}));
+}
+
+TEST(KnownFailures, OfAChangeAreThoseOfAScenarioThatMakesIt) {
+  const auto known = known_failures_from_json(
+      with(R"("tree":[{"name":"a","limits":{"pids.max":4}}],)", R"("changes":"pids.max",)"));
+  ASSERT_TRUE(known) << to_string(known.error());
+  const Signature signature{"pids.max", Controller::Pids, "v2"};
+  Scenario minimal;
+  minimal.tree.nodes = {{"a", kNoParent, {}}};
+  EXPECT_FALSE(known->front().is(signature, minimal));
+  minimal.actions = {{1'000, Action::Kind::SetLimit, kRoot, Knob::PidsMax, Amount{4}}};
+  EXPECT_TRUE(known->front().is(signature, minimal));
+  minimal.actions[0].knob = Knob::MemoryMax;
+  EXPECT_FALSE(known->front().is(signature, minimal));
 }
 
 TEST(KnownFailures, RefusesWhatIsWrongAndNamesThePlace) {
@@ -53,6 +67,7 @@ TEST(KnownFailures, RefusesWhatIsWrongAndNamesThePlace) {
         {"\"reason\":", "\"raison\":", "/failures/0/reason"},
         {"fixed upstream in 6.2", "", "/failures/0/reason"},
         {"\"machine\":", "\"machines\":", "/failures/0/machines"},
+        {"\"machine\":", "\"changes\":\"cpu.idle\",\"machine\":", "/failures/0/changes"},
         {"\"from\":\"6.1\"", "\"from\":\"six\"", "/failures/0/kernels/from"},
         {"\"from\":\"6.1\"", "\"from\":\"6.2\"", "/failures/0/kernels/to"},
         {"\"pids.max\":4", "\"pids.max\":-4", "/failures/0/tree/0/limits/pids.max"},

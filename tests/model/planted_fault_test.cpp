@@ -187,6 +187,17 @@ Scenario least_scenario(F fault) {
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::MemoryMax, mebibyte});
       return scenario;
     }
+    case F::MemoryHighChangeMissed: {
+      Scenario scenario = chain_with_worker(1, MemoryHog{});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::MemoryHigh, mebibyte});
+      return scenario;
+    }
+    case F::IoMaxChangeMissed: {
+      Scenario scenario = chain_with_worker(1, IoHog{});
+      scenario.actions.push_back(
+          {20'000, Action::Kind::SetLimit, kRoot, Knob::IoMax, IoRates{1 << 20, {}, {}, {}}});
+      return scenario;
+    }
     case F::PidsMaxChangeMissed: {
       Scenario scenario = chain_with_worker(1, ForkStorm{});
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::PidsMax, Amount{4}});
@@ -367,6 +378,8 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "partition",
                                               "cpu_bandwidth_change",
                                               "memory_change",
+                                              "memory_high_change",
+                                              "io_change",
                                               "pids_change",
                                               "cpu_fairness_change",
                                               "cpu_migration",

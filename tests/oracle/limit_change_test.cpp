@@ -187,6 +187,97 @@ TEST(LimitChange, OneThatWasNotTriedCutsNothing) {
   EXPECT_EQ(segments[0].scenario.tree, world.scenario.tree);
 }
 
+constexpr int64_t kBlockBytes = 64 << 10;
+
+/// A reader of 64 KiB blocks, each of which may take 0.1 ms, that has moved 400 of them when io.max becomes
+/// `next` at 0.5 s of 1 s, and `blocks` more at the end.
+World reader_bound_to(const IoRates& next, int64_t blocks, const IoRates& old = {}) {
+  World world;
+  if (old != IoRates{}) world.limit(kRoot, Knob::IoMax, old);
+  world.work(kRoot, IoHog{true, IoDirection::Read, kBlockBytes, kMiB});
+  world.run_for_ms(997);
+  world.scenario.actions.push_back({500'000, Action::Kind::SetLimit, kRoot, Knob::IoMax, next});
+  world.seen.actions.push_back({500 * kMs, 501 * kMs, 0, {}, {}});
+  constexpr int64_t kBlocksBefore = 400;
+  world.moved(0, kBlocksBefore + blocks, 100'000);
+  WorkerSample sample;
+  world.seen.nodes[kRoot].series.clear();
+  world.seen.workers[0].series.clear();
+  for (const int64_t at_ms : {499, 503}) {
+    const Counters counters{{Counter::IoReadBytes, kBlocksBefore * kBlockBytes},
+                            {Counter::IoReadOps, kBlocksBefore}};
+    world.seen.nodes[kRoot].series.push_back({at_ms * kMs, counters, kMs});
+    sample.at_ns = at_ms * kMs;
+    sample.progress = kBlocksBefore;
+    world.seen.workers[0].series.push_back(sample);
+  }
+  return world;
+}
+
+TEST(LimitChange, IoIsBoundToTheRatesFromTheChangeOn) {
+  // From 502 ms on: 100 blocks/s · (T + 0.2 s), one in flight, one that has waited.
+  const IoRates next{100 * kBlockBytes, {}, {}, {}};
+  const World held = reader_bound_to(next, 70);
+  EXPECT_EQ(held.status("io.max"), Status::Held) << held.explain("io.max");
+  EXPECT_EQ(held.findings("io.max").size(), 2u) << "what was moved before is not bound";
+  EXPECT_EQ(reader_bound_to(next, 74).status("io.max"), Status::Violated);
+}
+
+TEST(LimitChange, ARateThatIsLiftedBindsOnlyBefore) {
+  const World lifted = reader_bound_to({}, 9'000, IoRates{1'000 * kBlockBytes, {}, {}, {}});
+  EXPECT_EQ(lifted.status("io.max"), Status::Held) << lifted.explain("io.max");
+  EXPECT_EQ(reader_bound_to({}, 0, IoRates{100 * kBlockBytes, {}, {}, {}}).status("io.max"),
+            Status::Violated);
+}
+
+TEST(LimitChange, ABlockThatWaitedForBytesBringsOperationsAlong) {
+  // A block waits 10 ms for 100 blocks/s: with 3 slices that is 0.31 s at 200 operations/s, less what was
+  // late: 62.
+  const IoRates both{100 * kBlockBytes, {}, 200, {}};
+  const IoRates next{{}, {}, 100, {}};
+  const auto bound_of = [](const World& world) { return world.findings("io.max").back().bound; };
+  const double late = 200 * 0.004;
+  EXPECT_NEAR(bound_of(reader_bound_to(next, 10, both)) - bound_of(reader_bound_to(next, 10)), 62 + late,
+              late + 1e-6);
+}
+
+/// A hog that wants 16 MiB and has 3 of them when memory.high becomes 2 MiB: `at_end` is charged 50 ms later.
+World held_up_from_the_change_on(int64_t at_end) {
+  World world;
+  world.become_v2();
+  world.hold(kRoot, 16 * kMiB);
+  world.run_for_ms(kChangeWindowMs);
+  change(world, set(Knob::MemoryHigh, Amount{2 * kMiB}), Counter::MemoryCurrent, 3 * kMiB, 3 * kMiB, at_end);
+  WorkerObservation& hog = world.seen.workers[0];
+  hog.bytes_touched = at_end;
+  hog.settled_ns = -1;
+  hog.held_still = false;
+  hog.cpu_clock_ns = 5 * kMs;
+  hog.run_delay_ns = 0;
+  WorkerSample sample;
+  sample.progress = 3 * kMiB / kPage;
+  for (const int64_t at_ms : {kChangeMs - 1, kChangeMs + 3}) {
+    sample.at_ns = at_ms * kMs;
+    hog.series.push_back(sample);
+  }
+  return world;
+}
+
+TEST(LimitChange, MemoryGrowsByABatchAtATimeOnceItIsAboveTheNewHigh) {
+  // It begins half of the limit above it, where each batch of 64 pages costs the greatest delay of all, 2 s:
+  // one batch, three in the fault before, and the stocks.
+  const World held = held_up_from_the_change_on(4 * kMiB);
+  EXPECT_EQ(held.status("memory.high"), Status::Held) << held.explain("memory.high");
+  const World violated = held_up_from_the_change_on(6 * kMiB);
+  EXPECT_EQ(violated.status("memory.high"), Status::Violated) << violated.explain("memory.high");
+}
+
+TEST(LimitChange, AHighThatIsNotSetYetHoldsNobodyUp) {
+  World world = held_up_from_the_change_on(16 * kMiB);
+  world.seen.actions[0] = {ActionObservation::kNotTried, -1, 0, {}, {}};
+  EXPECT_EQ(world.status("memory.high"), Status::NotApplicable) << world.explain("memory.high");
+}
+
 TEST(LimitChange, MissingReadingsLeaveTheStretchOut) {
   World world = lowered(8 * kMiB);
   world.seen.nodes[kRoot].series.clear();

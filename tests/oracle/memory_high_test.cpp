@@ -82,17 +82,27 @@ TEST(MemoryHighBound, FollowsTheKernelsDelay) {
   // High of 1024 pages: batches of 64 above it cost ⌊64·250·(k/16)²⌋ jiffies, less one: 0 s (k = 0), 0.244 s,
   // 0.996 s.
   constexpr int64_t kHz = 250;
-  EXPECT_EQ(memory_high_bound_pages(1024, 1, 0.1, kHz, 0), 1024 + 64 * (1 + 3));
-  EXPECT_EQ(memory_high_bound_pages(1024, 1, 0.3, kHz, 0), 1024 + 64 * (2 + 3));
-  EXPECT_EQ(memory_high_bound_pages(1024, 1, 1.3, kHz, 0), 1024 + 64 * (3 + 3));
-  EXPECT_EQ(memory_high_bound_pages(1024, 1, 1.3, kHz, 70), 1024 + 64 * (3 + 3) + 70);
-  EXPECT_GT(memory_high_bound_pages(1024, 2, 1.3, kHz, 0), memory_high_bound_pages(1024, 1, 1.3, kHz, 0));
+  EXPECT_EQ(memory_high_bound_pages(1024, 0, 1, 0.1, kHz, 0), 1024 + 64 * (1 + 3));
+  EXPECT_EQ(memory_high_bound_pages(1024, 0, 1, 0.3, kHz, 0), 1024 + 64 * (2 + 3));
+  EXPECT_EQ(memory_high_bound_pages(1024, 0, 1, 1.3, kHz, 0), 1024 + 64 * (3 + 3));
+  EXPECT_EQ(memory_high_bound_pages(1024, 0, 1, 1.3, kHz, 70), 1024 + 64 * (3 + 3) + 70);
+  EXPECT_GT(memory_high_bound_pages(1024, 0, 2, 1.3, kHz, 0),
+            memory_high_bound_pages(1024, 0, 1, 1.3, kHz, 0));
+}
+
+TEST(MemoryHighBound, CountsFromWhatWasChargedAlready) {
+  // 256 of 1024 pages above the limit each batch costs ⌊64·250·(5/16)²⌋ jiffies and more, 2 s at most.
+  constexpr int64_t kHz = 250;
+  EXPECT_EQ(memory_high_bound_pages(1024, 1280, 1, 1.3, kHz, 0), 1280 + 64 * (1 + 3));
+  EXPECT_EQ(memory_high_bound_pages(1024, 1280, 1, 2.3, kHz, 0), 1280 + 64 * (2 + 3));
+  EXPECT_EQ(memory_high_bound_pages(1024, 512, 1, 1.3, kHz, 0),
+            memory_high_bound_pages(1024, 0, 1, 1.3, kHz, 0));
 }
 
 TEST(MemoryHighBound, HugeLimitsAreHardlySlowedAtFirst) {
   // One part in 80 above the limit costs 10 ms a batch at most, which is no sleep at all.
   constexpr int64_t kPages = 1 << 20;
-  EXPECT_GT(memory_high_bound_pages(kPages, 1, 0.001, 250, 0), kPages + kPages / 100);
+  EXPECT_GT(memory_high_bound_pages(kPages, 0, 1, 0.001, 250, 0), kPages + kPages / 100);
 }
 
 }  // namespace
