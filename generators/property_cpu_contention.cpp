@@ -19,16 +19,19 @@ void draw_weights(Tree& tree) {
   }
 }
 
-/// At most one quota: of a fifth of a CPU or more in short periods, or one of which each period is a long
-/// wait until it is cleared.
+/// At most one quota: of a fifth of a CPU or more in short periods; or one of which each period is a long
+/// wait, until it is cleared or all the time: then it is more than a turn, so that two waits of it are one
+/// too many.
 void draw_quota(Scenario& scenario, const MachineFacts& machine) {
   if (!machine.has(Knob::CpuMax) || !*chance(50)) return;
   Tree& tree = scenario.tree;
   const NodeId node = *uniform(0, tree.size() - 1);
-  const bool is_cleared = *chance(50);
-  const BandwidthRange held{0.2, 1.0, 1'000, 20'000};
+  const int style = *uniform(0, 3);
+  const bool is_cleared = style < 2;
   const BandwidthRange cleared{0.1, 0.4, 100'000, 300'000};
-  const CpuBandwidth quota = *bandwidth_gen(is_cleared ? cleared : held);
+  const BandwidthRange seldom{0.2, 0.28, 100'000, 130'000};
+  const BandwidthRange often{0.2, 1.0, 1'000, 20'000};
+  const CpuBandwidth quota = *bandwidth_gen(is_cleared ? cleared : style == 2 ? seldom : often);
   tree[node].limits[Knob::CpuMax] = quota;
   if (!is_cleared) return;
   const Action clear{1'000 * *uniform<int64_t>(50, 150), Action::Kind::SetLimit, node, Knob::CpuMax,

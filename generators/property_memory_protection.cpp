@@ -16,11 +16,15 @@ enum class Style : uint8_t {
   Partial,        ///< Some of it is.
   Overcommitted,  ///< The children of a group claim more than it has.
   Exhausted,      ///< All that could be reclaimed is protected.
+  Usurped,        ///< It is sheltered; the others claim as much, but their parent has next to nothing.
 };
 
 Style draw_style() {
-  return *rc::gen::weightedElement<Style>(
-      {{10, Style::Sheltered}, {3, Style::Partial}, {3, Style::Overcommitted}, {5, Style::Exhausted}});
+  return *rc::gen::weightedElement<Style>({{10, Style::Sheltered},
+                                           {3, Style::Partial},
+                                           {3, Style::Overcommitted},
+                                           {5, Style::Exhausted},
+                                           {3, Style::Usurped}});
 }
 
 /// The limit, the place whose memory is to be spared, and all places.
@@ -61,6 +65,20 @@ Arena draw_arena(const Ground& ground, const Constraints& constraints) {
     if (!below.empty()) arena.places.push_back(*one_of(below));
   }
   return arena;
+}
+
+/// Puts all others below the limit into one or two groups below a child of the limited group that is none of
+/// the spared one's; false if the tree has no room for that.
+bool draw_usurpers(Tree& tree, Arena& arena, const Constraints& constraints) {
+  constexpr int kMostNew = 3;
+  if (arena.spared == arena.limited || tree.size() + kMostNew > constraints.max_nodes) return false;
+  arena.limited = tree[arena.spared].parent;
+  std::erase_if(arena.places, [&](NodeId node) { return is_within(tree, arena, node); });
+  const NodeId parent = add_child(tree, arena.limited, *name_gen());
+  const auto room = constraints.max_workers - static_cast<int>(arena.places.size());
+  const int count = std::min(room, *uniform(1, kMostNew - 1));
+  for (int i = 0; i < count; ++i) arena.places.push_back(add_child(tree, parent, *name_gen()));
+  return count > 0;
 }
 
 MemoryHog hog_of(int64_t bytes, const Constraints& constraints) {
@@ -115,6 +133,19 @@ void protect(Tree& tree, const Arena& arena, Style style, int64_t bytes, const C
   protect_between(tree, arena, style, own);
 }
 
+/// Who sits below another child of the limited group claims all that it wants, of which its parent has next
+/// to nothing.
+void claim(Scenario& scenario, const Arena& arena) {
+  const Knob knob =
+      scenario.tree[arena.spared].limits.contains(Knob::MemoryMin) ? Knob::MemoryMin : Knob::MemoryLow;
+  for (const Worker& worker : scenario.workers) {
+    if (!is_within(scenario.tree, arena, worker.node)) continue;
+    const int64_t wanted = std::get<MemoryHog>(worker.workload).bytes;
+    scenario.tree[worker.node].limits[knob] = Amount{*uniform(wanted, 2 * wanted)};
+    scenario.tree[scenario.tree[worker.node].parent].limits[knob] = Amount{*log_uniform(4096, 256 << 10)};
+  }
+}
+
 int64_t draw_limit(Style style, int64_t spared, int64_t workers, const Constraints& constraints) {
   if (style == Style::Exhausted) return spared / 4 * 3 + (workers - 1) * kWorkerOverheadBytes;
   return spared + workers * besides_bytes(constraints) + *log_uniform(kMiB, 3 * kMiB);  // room for the hogs
@@ -124,8 +155,9 @@ Scenario draw_memory_protection(const Constraints& constraints) {
   const Ground ground = *ground_gen(constraints, 4, 1);
   Scenario scenario = begun_on(ground);
   Tree& tree = scenario.tree;
-  const Arena arena = draw_arena(ground, constraints);
-  const Style style = draw_style();
+  Arena arena = draw_arena(ground, constraints);
+  Style style = draw_style();
+  if (style == Style::Usurped && !draw_usurpers(tree, arena, constraints)) style = Style::Sheltered;
   const auto workers = static_cast<int64_t>(arena.places.size());
   const int64_t spared = *log_uniform(2 * kMiB, 6 * kMiB);
   const int64_t limit = draw_limit(style, spared, workers, constraints);
@@ -145,6 +177,7 @@ Scenario draw_memory_protection(const Constraints& constraints) {
       scenario.workers.push_back({node, Idle{}});
     }
   }
+  if (style == Style::Usurped) claim(scenario, arena);
   scenario.window = settled_window(constraints);
   const std::set<Knob> menu = all_knobs_but(
       constraints, {Knob::MemoryMax, Knob::MemorySwapMax, Knob::MemoryHigh, Knob::MemoryLow, Knob::MemoryMin,

@@ -59,20 +59,13 @@ void swap_weights(Tree& tree) {
   }
 }
 
-bool has_quota(const Tree& tree) {
-  return std::any_of(tree.nodes.begin(), tree.nodes.end(), [](const Node& node) {
-    const auto limit = get<CpuBandwidth>(node.limits, Knob::CpuMax);
-    return limit && limit->quota_us;
-  });
-}
-
 }  // namespace
 
 Tree FaultPlayer::enforced_tree() const {
   Tree tree = scenario_.tree;
   if (!fault_) return tree;
   if (is(PlantedFault::CpuWeightsSwapped)) swap_weights(tree);
-  if (is(PlantedFault::CpuIdles) && !has_quota(tree)) {
+  if (is(PlantedFault::CpuIdles) && !has_quota(tree, kRoot)) {
     tree[kRoot].limits[Knob::CpuMax] = CpuBandwidth{5'000, 10'000};
   }
   for (NodeId id = 0; id < tree.size(); ++id) {
@@ -453,7 +446,7 @@ void FaultPlayer::report_listing(ActionObservation& action, const Action& of) co
 
 void FaultPlayer::report(KernelHealth& health) const {
   if (!is(PlantedFault::KernelWarns)) return;
-  if (!has_quota(scenario_.tree)) return;
+  if (!has_quota(scenario_.tree, kRoot)) return;
   health.log.emplace_back("WARNING: CPU: 0 PID: 1 at kernel/sched/fair.c:1 planted_fault+0x1/0x2");
   health.log_readable = true;
   health.taint_after |= kTaintWarn;

@@ -62,6 +62,16 @@ std::string Tree::path(NodeId id) const {
   return node.parent == kNoParent ? node.name : path(node.parent) + "/" + node.name;
 }
 
+bool has_quota(const Limits& limits) {
+  const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
+  return limit && limit->quota_us;
+}
+
+bool has_quota(const Tree& tree, NodeId top) {
+  const std::vector<NodeId> nodes = tree.subtree(top);
+  return std::any_of(nodes.begin(), nodes.end(), [&](NodeId node) { return has_quota(tree[node].limits); });
+}
+
 bool is_legal_name(std::string_view name) {
   const auto is_legal = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';

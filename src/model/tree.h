@@ -61,6 +61,11 @@ struct Tree {
   std::string path(NodeId id) const;
 };
 
+/// A cpu.max that is not "max".
+bool has_quota(const Limits& limits);
+/// Any node of the subtree has one.
+bool has_quota(const Tree& tree, NodeId top);
+
 /// Letters, digits, '_' and '-', at most kMaxNameLength: a name that libcgroup, the shell and the kernel
 /// agree on and that cannot be a control file's name or leave its parent ("..", "a/b").
 bool is_legal_name(std::string_view name);

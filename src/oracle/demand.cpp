@@ -37,16 +37,6 @@ bool always_wants_cpu(const Workload& workload) {
   return hog && hog->duty_percent == 100;
 }
 
-bool has_quota(const Limits& limits) {
-  const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
-  return limit && limit->quota_us;
-}
-
-bool has_quota(const Tree& tree, NodeId top) {
-  const std::vector<NodeId> nodes = tree.subtree(top);
-  return std::any_of(nodes.begin(), nodes.end(), [&](NodeId node) { return has_quota(tree[node].limits); });
-}
-
 bool holds_memory(const Workload& workload) {
   const auto* hog = std::get_if<MemoryHog>(&workload);
   return hog ? hog->hold : true;

@@ -28,10 +28,6 @@ int64_t touched_bytes(const Workload& workload);
 double cpus_wanted(const Workload& workload);
 /// Burns CPU without ever sleeping.
 bool always_wants_cpu(const Workload& workload);
-/// A cpu.max that is not "max".
-bool has_quota(const Limits& limits);
-/// Any node of the subtree has one.
-bool has_quota(const Tree& tree, NodeId top);
 /// Its memory, once touched, stays until it is stopped.
 bool holds_memory(const Workload& workload);
 

@@ -64,9 +64,7 @@ bool any_sleeps_in_kernel(const Scenario& scenario, NodeId node) {
 }
 
 bool any_quota(const Scenario& scenario) {
-  return changes(scenario, Knob::CpuMax) ||
-         std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(),
-                     [](const Node& node) { return node.limits.contains(Knob::CpuMax); });
+  return changes(scenario, Knob::CpuMax) || has_quota(scenario.tree, kRoot);
 }
 
 int64_t progress_at(const std::vector<int64_t>& progress, size_t worker, int64_t otherwise) {
