@@ -61,12 +61,12 @@ void judge_dying(const Scenario& scenario, const Observation& observation, NodeI
   const Counters& drained = observation.nodes[static_cast<size_t>(parent)].drained;
   const auto dying = get(drained, Counter::DyingDescendants);
   if (!dying) return;
-  const bool is_charged = get(drained, Counter::MemoryCurrent).value_or(0) >
-                          baseline_bytes(observation, parent) + stock_bytes(observation);
+  const bool is_charged =
+      get(drained, Counter::MemoryCurrent).value_or(0) > baseline_bytes(observation, parent);
   Finding finding = is_true({kName, Controller::Core, parent, ""}, *dying == 0,
                             fmt::format("below {} {} removed groups are left when all is over",
                                         scenario.tree.path(parent), *dying));
-  if (is_charged) finding.status = Status::Inconclusive;
+  if (*dying > 0 && is_charged) finding.status = Status::Inconclusive;
   findings.push_back(std::move(finding));
 }
 

@@ -16,7 +16,9 @@ namespace treeline {
 ///    tree until css_release_work_fn has flushed it). Conclusive where it has used more than a reading
 ///    rounds.
 ///  - When all work is over and its memory is gone, nothing holds a removed group any more (v2: cgroup.stat's
-///    nr_dying_descendants). Inconclusive while memory is still charged.
+///    nr_dying_descendants). What is still charged above may be its own: a CPU keeps the last group that
+///    freed kernel objects, and what it has in advance for it, until it does so for another one
+///    (mm/memcontrol.c, refill_obj_stock). Then one that is left is Inconclusive.
 std::vector<Finding> judge_cgroup_removal(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline
