@@ -20,8 +20,8 @@ void draw_weights(Tree& tree) {
 }
 
 /// At most one quota: of a fifth of a CPU or more in short periods; or one of which each period is a long
-/// wait, until it is cleared or all the time: then it is more than a turn, so that two waits of it are one
-/// too many.
+/// wait, until it is cleared or all the time: then it is more than the turn of a hog that is alone
+/// (oracle/cpu_turn.h), so that two waits on end are one too many.
 void draw_quota(Scenario& scenario, const MachineFacts& machine) {
   if (!machine.has(Knob::CpuMax) || !*chance(50)) return;
   Tree& tree = scenario.tree;

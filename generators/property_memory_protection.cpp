@@ -68,17 +68,24 @@ Arena draw_arena(const Ground& ground, const Constraints& constraints) {
 }
 
 /// Puts all others below the limit into one or two groups below a child of the limited group that is none of
-/// the spared one's; false if the tree has no room for that.
+/// the spared one's. False, and nothing done, if there is no room for that.
 bool draw_usurpers(Tree& tree, Arena& arena, const Constraints& constraints) {
   constexpr int kMostNew = 3;
-  if (arena.spared == arena.limited || tree.size() + kMostNew > constraints.max_nodes) return false;
-  arena.limited = tree[arena.spared].parent;
+  if (arena.spared == arena.limited) return false;
+  const NodeId limited = tree[arena.spared].parent;
+  const bool has_room = tree.size() + kMostNew <= constraints.max_nodes &&
+                        tree.depth(limited) + 2 <= constraints.max_depth &&
+                        static_cast<int>(tree.children(limited).size()) < constraints.max_children;
+  if (!has_room || constraints.max_workers < 2) return false;
+  arena.limited = limited;
   std::erase_if(arena.places, [&](NodeId node) { return is_within(tree, arena, node); });
-  const NodeId parent = add_child(tree, arena.limited, *name_gen());
-  const auto room = constraints.max_workers - static_cast<int>(arena.places.size());
-  const int count = std::min(room, *uniform(1, kMostNew - 1));
+  arena.places.resize(
+      std::min<size_t>(arena.places.size(), static_cast<size_t>(constraints.max_workers) - 1));
+  const NodeId parent = add_child(tree, limited, *name_gen());
+  const int count = std::min({constraints.max_workers - static_cast<int>(arena.places.size()),
+                              constraints.max_children, *uniform(1, kMostNew - 1)});
   for (int i = 0; i < count; ++i) arena.places.push_back(add_child(tree, parent, *name_gen()));
-  return count > 0;
+  return true;
 }
 
 MemoryHog hog_of(int64_t bytes, const Constraints& constraints) {

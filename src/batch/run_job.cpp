@@ -36,8 +36,7 @@ class JobRun {
     const MachineFacts& facts = machine.facts();
     for (const KnownFailure& known : options.known) {
       if (!known.concerns(machine.name(), facts.kernel_release, facts.mode)) continue;
-      listed_.push_back(known);
-      if (known.is_of_every_scenario()) not_pursued_.insert(known.signature);
+      not_pursued_.listed.push_back(known);
     }
   }
 
@@ -119,8 +118,9 @@ class JobRun {
 
   void note(const Counterexample& failure) {
     if (failure.flaky) return;
-    not_pursued_.merge(violated_signatures(*failure.verdict, machine_.facts().mode));
-    const bool is_listed = std::any_of(listed_.begin(), listed_.end(), [&](const KnownFailure& known) {
+    not_pursued_.signatures.merge(violated_signatures(*failure.verdict, machine_.facts().mode));
+    const auto& listed = not_pursued_.listed;
+    const bool is_listed = std::any_of(listed.begin(), listed.end(), [&](const KnownFailure& known) {
       return known.is(*failure.signature, failure.scenario);
     });
     if (!is_listed) found_new_ = true;
@@ -146,8 +146,7 @@ class JobRun {
   const int64_t run_;
   const Clock::time_point deadline_ = Clock::now() + std::chrono::seconds(job_.budget_s);
   JobOutcome outcome_;
-  std::vector<KnownFailure> listed_;
-  std::set<Signature> not_pursued_;
+  NotPursued not_pursued_;
   int trouble_in_a_row_ = 0;
   bool found_new_ = false;
 };

@@ -46,9 +46,10 @@ constexpr int64_t kQuietNs = 1'000 * kMillisecond;
 using Moment = FaultPlayer::Moment;
 
 /// The counters that move while the window runs.
-const std::set<Counter> kSeries{Counter::CpuUsageNs,    Counter::CpuThrottled, Counter::CpuThrottledNs,
-                                Counter::MemoryCurrent, Counter::PidsCurrent,  Counter::IoReadBytes,
-                                Counter::IoWriteBytes,  Counter::FreezerState, Counter::MemorySwapCurrent};
+const std::set<Counter> kSeries{Counter::CpuUsageNs,    Counter::CpuThrottled,     Counter::CpuThrottledNs,
+                                Counter::MemoryCurrent, Counter::PidsCurrent,      Counter::IoReadBytes,
+                                Counter::IoWriteBytes,  Counter::IoReadOps,        Counter::IoWriteOps,
+                                Counter::FreezerState,  Counter::MemorySwapCurrent};
 /// Computing these costs the kernel more than all others, so only in some samples.
 const std::set<Counter> kPressure{Counter::CpuSomePressureNs, Counter::MemorySomePressureNs,
                                   Counter::MemoryFullPressureNs, Counter::IoSomePressureNs,

@@ -112,7 +112,7 @@ int WorkerProcess::fork(const Signals& signals, const std::string& scratch_file)
     futex_wait(report_.ready, 0, std::min(deadline_ns, monotonic_ns() + kLookAgainNs));
   }
   // It has said so, but goes on to the place where it blocks.
-  while (status_value(read_status(pid_), "State").substr(0, 1) != "S") {
+  while (!is_blocked()) {
     if (monotonic_ns() >= deadline_ns || try_reap()) return ETIME;
     ::usleep(100);
   }
@@ -130,9 +130,11 @@ void WorkerProcess::note_attached() {
   futex_set_and_wake(report_.attached);
 }
 
-bool WorkerProcess::rests() const {
-  return still() && (!alive() || status_value(read_status(pid_), "State").substr(0, 1) != "R");
+bool WorkerProcess::is_blocked() const {
+  return status_value(read_status(pid_), "State").substr(0, 1) == "S";
 }
+
+bool WorkerProcess::rests() const { return still() && (!alive() || is_blocked()); }
 
 bool WorkerProcess::try_reap() {
   if (!alive()) return true;

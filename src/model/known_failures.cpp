@@ -114,6 +114,16 @@ bool KnownFailure::is(const Signature& failed, const Scenario& minimal) const {
          (!changes || treeline::changes(minimal, *changes));
 }
 
+bool KnownFailure::takes_in(const Signature& violated, const Scenario& drawn) const {
+  return !tree && is(violated, drawn);
+}
+
+bool NotPursued::holds(const Signature& violated, const Scenario& drawn) const {
+  return signatures.contains(violated) ||
+         std::any_of(listed.begin(), listed.end(),
+                     [&](const KnownFailure& known) { return known.takes_in(violated, drawn); });
+}
+
 Result<std::vector<KnownFailure>> known_failures_from_json(std::string_view text) {
   Result<KnownFailures> list = json_detail::read_text<KnownFailures>(text, "known failures");
   if (!list) return tl::unexpected(list.error());

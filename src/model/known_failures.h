@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,12 +33,20 @@ struct KnownFailure {
   std::string reason;
   bool operator==(const KnownFailure&) const = default;
 
-  /// Nothing narrows it but where it is seen: whatever fails with the signature.
-  bool is_of_every_scenario() const { return !tree && !changes; }
+  /// Whether all that violates the signature in this scenario, whatever its minimum, is this failure.
+  bool takes_in(const Signature& violated, const Scenario& drawn) const;
   /// Whether it could be seen on a machine that runs this release in this mode.
   bool concerns(const std::string& on, const std::string& release, const std::string& mode) const;
   /// Whether it is this failure, on a machine that it concerns.
   bool is(const Signature& failed, const Scenario& minimal) const;
+};
+
+/// Violations that are counted and not pursued.
+struct NotPursued {
+  std::set<Signature> signatures;    ///< Of any scenario.
+  std::vector<KnownFailure> listed;  ///< And what these take in.
+
+  bool holds(const Signature& violated, const Scenario& drawn) const;
 };
 
 /// {"schema": 1, "failures": [{"signature": {"invariant", "controller", "mode"}, "tree": […], "changes":

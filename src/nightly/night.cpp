@@ -77,7 +77,7 @@ class NightRun {
     Constraints constraints;
     int64_t run = 0;
     uint64_t seed = 0;
-    std::set<Signature> not_pursued = {};  ///< Known to fail: counted.
+    NotPursued not_pursued = {};
     int trouble_in_a_row = 0;
     bool lost = false;
     std::string name() const { return on.machine->name(); }
@@ -116,8 +116,8 @@ class NightRun {
       if (!run) return tl::unexpected(run.error());
       lane.run = *run;
       for (const KnownFailure& known : options_.known) {
-        if (known.is_of_every_scenario() && known.concerns(lane.name(), facts.kernel_release, facts.mode)) {
-          lane.not_pursued.insert(known.signature);
+        if (known.concerns(lane.name(), facts.kernel_release, facts.mode)) {
+          lane.not_pursued.listed.push_back(known);
         }
       }
     }
@@ -126,7 +126,7 @@ class NightRun {
     for (const NightFailure& failure : *so_far) {
       for (Lane& lane : lanes_) {
         if (lane.name() != failure.machine || failure.flaky) continue;
-        lane.not_pursued.insert(failure.signature);
+        lane.not_pursued.signatures.insert(failure.signature);
         const Result<Counterexample> file = counterexample_from_file(failure.file);
         if (file && file->verdict) stop_pursuing(lane, *file->verdict);
       }
@@ -217,7 +217,7 @@ class NightRun {
 
   /// What a failure's minimum violates is explained by it: from now on it is counted and not pursued.
   static void stop_pursuing(Lane& lane, const Verdict& verdict) {
-    lane.not_pursued.merge(violated_signatures(verdict, lane.on.machine->facts().mode));
+    lane.not_pursued.signatures.merge(violated_signatures(verdict, lane.on.machine->facts().mode));
   }
 
   milliseconds shrink_time() const { return std::min(SearchOptions().shrink_time, left_until(deadline_)); }

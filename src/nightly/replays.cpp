@@ -30,13 +30,14 @@ Result<std::vector<fs::path>> files_in(const std::string& corpus) {
 
 /// What is pursued of it: the case's own signature if that is among it, else the first that is not known.
 std::optional<Signature> to_pursue(const std::set<Signature>& violated, const ReplayCase& to_replay,
-                                   const std::set<Signature>& known) {
+                                   const NotPursued& known) {
   if (to_replay.signature && violated.contains(*to_replay.signature) &&
-      (to_replay.is_earlier_failure || !known.contains(*to_replay.signature))) {
+      (to_replay.is_earlier_failure || !known.holds(*to_replay.signature, to_replay.scenario))) {
     return to_replay.signature;
   }
-  const auto unknown = std::find_if(violated.begin(), violated.end(),
-                                    [&](const Signature& signature) { return !known.contains(signature); });
+  const auto unknown = std::find_if(violated.begin(), violated.end(), [&](const Signature& signature) {
+    return !known.holds(signature, to_replay.scenario);
+  });
   return unknown == violated.end() ? std::nullopt : std::optional(*unknown);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/counterexample.h"
+#include "model/known_failures.h"
 #include "search/shrink_loop.h"
 #include "store/night_results.h"
 
@@ -36,7 +37,7 @@ struct ReplayOptions {
   int confirm_runs = 4;
   ShrinkLoop::Budget shrink;
   ShrinkLoop::BeforeRun before_run;  ///< Called before each run; false: leave.
-  std::set<Signature> known;         ///< A file that violates nothing but these is not pursued.
+  NotPursued known;                  ///< A file that violates nothing else is not pursued.
 };
 struct Replayed {
   Trial trial;  ///< Of the case; a violating one, if there was one.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/known_failures.h"
 #include "model/rules.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
@@ -80,6 +81,50 @@ bool anything_takes_tasks_away(const Scenario& scenario) {
                (action.kind == Action::Kind::SetLimit && action.knob == Knob::CpuWeight);
       });
   return !all_are_changes || has_quota(scenario.tree, kRoot);
+}
+
+/// Weights of all that competes in `parent` but the node, at most.
+double most_others(const Stretches& stretches, NodeId parent, NodeId node) {
+  double most = 0;
+  for (const Scenario& then : stretches.all) {
+    double sum = kTaskShares * threads_at(then, parent);
+    for (const NodeId child : then.tree.children(parent)) {
+      if (child != node) sum += static_cast<double>(shares_of(then.tree[child].limits));
+    }
+    most = std::max(most, sum);
+  }
+  return most;
+}
+
+/// When the parent had given so much service after an instant; behind the window if it did not.
+int64_t served_at_ns(const Observation& observation, NodeId parent, int64_t from_ns, double service_ns) {
+  std::optional<int64_t> begun;
+  for (const Sample& sample : observation.nodes[static_cast<size_t>(parent)].series) {
+    const auto usage = get(sample.counters, Counter::CpuUsageNs);
+    if (!usage || sample.at_ns < from_ns) continue;
+    if (!begun) begun = usage;
+    if (static_cast<double>(*usage - *begun) >= service_ns) return sample.at_ns;
+  }
+  return observation.window_ns + 1;
+}
+
+/// Before EEVDF: until when a child whose weight was changed may wait for the lead that it had gained by the
+/// old one.
+int64_t caught_up_ns(const Stretches& stretches, const Scenario& drawn, const Observation& observation,
+                     NodeId parent, double quantum_ns) {
+  static const KernelRange kCfs{std::nullopt, "6.5"};
+  int64_t latest_ns = 0;
+  if (!kCfs.holds(observation.machine.kernel_release)) return latest_ns;
+  for (size_t i = 0; i < drawn.actions.size(); ++i) {
+    const Action& action = drawn.actions[i];
+    const bool is_child = action.kind == Action::Kind::SetLimit && drawn.tree[action.node].parent == parent;
+    if (!is_child || !was_changed(observation, i)) continue;
+    const auto old = static_cast<double>(shares_of(stretches.all[i].tree[action.node].limits));
+    const double lead_ns = 2 * quantum_ns * most_others(stretches, parent, action.node) / old;
+    const int64_t changed_ns = observation.actions[i].completed_ns;
+    latest_ns = std::max(latest_ns, served_at_ns(observation, parent, changed_ns, lead_ns));
+  }
+  return latest_ns;
 }
 
 /// The one CPU that all workers of the subtree compete for without ever sleeping; -1 if it is not so.
@@ -174,12 +219,18 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& drawn, const Observation
     const double quantum = std::max(static_cast<double>(observation.machine.base_slice_ns),
                                     static_cast<double>(observation.machine.tick_ns())) +
                            tick_or_gap_ns(observation, cpu);
-    const Interval interval{scenario, observation, parent, warm_ns, quantum};
-    const Interval second_half{scenario, observation, parent, (warm_ns + observation.window_ns) / 2, quantum};
+    const int64_t from_ns = std::max(warm_ns, caught_up_ns(stretches, drawn, observation, parent, quantum));
+    const Interval interval{scenario, observation, parent, from_ns, quantum};
+    const Interval second_half{scenario, observation, parent, (from_ns + observation.window_ns) / 2, quantum};
     const Service whole = interval.whole();
     for (const NodeId child : groups) {
       const Service own = interval.of(child);
-      if (!own.known || !whole.known) continue;
+      if (!own.known || !whole.known) {
+        findings.push_back(is_true({"cpu.fairness", Controller::Cpu, child, "ms"}, true,
+                                   "CPU time of " + scenario.tree.path(child),
+                                   "nothing was read once the weights could show"));
+        continue;
+      }
       const double share = static_cast<double>(shares_of(scenario.tree[child].limits)) / total;
       const double tolerance = interval.tolerance_ns(share, error);
       const double unweighted = std::fabs(share - 1 / competitors);

@@ -31,6 +31,10 @@ namespace treeline {
 /// these, and what counts is who is where, with which weight, from then on: of what left a group, or was
 /// reweighted (reweight_entity, propagate_entity_load_avg), no more may stay than ε says.
 ///
+/// CFS, before 6.6, keeps the vruntime of who is reweighted. It may be ahead by a quantum at the old weight
+/// (and by as much since it was placed: place_entity, START_DEBIT), which lasts until its siblings have had
+/// 2·q·Σ(their weights)/(old weight) of the parent's service: only then does the interval begin.
+///
 /// A gap that does not last is no violation: the second half of the interval must show it, too.
 /// Needs: no quota anywhere in the tree, no freeze and no kill (they would take competitors away). Conclusive
 /// if the bound is less than what ignoring the weights (or, of equal weights, halving one) would do.

@@ -47,10 +47,6 @@ int64_t running_ns(const Observation& observation, const Segment& segment) {
   return last.at_ns - last.took_ns - from_ns;
 }
 
-double measured_ns(const Observation& observation) {
-  return static_cast<double>(observation.final_at_ns - observation.first_attach_ns);
-}
-
 bool is_of_cpu_max(const Action& action) {
   return action.kind == Action::Kind::SetLimit && action.knob == Knob::CpuMax;
 }

@@ -9,9 +9,6 @@
 
 namespace treeline {
 
-/// T of a run: from before the first attach to after the last counter read, in ns.
-double measured_ns(const Observation& observation);
-
 /// How long the workers surely ran between the segment's first and last reading.
 int64_t running_ns(const Observation& observation, const Segment& segment);
 

@@ -84,12 +84,14 @@ double saved(const Rate& rate, std::span<const Segment> earlier, const Observati
   const double late_seconds =
       std::max(max_gap_ns(observation), static_cast<double>(observation.machine.tick_ns())) / 1e9;
   double most = 0;
+  double owed = 0;
   for (const Segment& stretch : earlier) {
     const IoRates rates = rates_at(stretch, node);
     const auto own = static_cast<double>((rates.*rate.limit).value_or(0));
-    double seconds = late_seconds;
+    double seconds = late_seconds + kUntrimmedSeconds;
     if (const std::optional<int64_t> other = rates.*rate.beside) {
-      seconds += kUntrimmedSeconds + (rate.bytes ? 1 : moved.block_bytes) / static_cast<double>(*other);
+      owed = std::max(owed, static_cast<double>(*other) * kSliceSeconds);
+      seconds += ((rate.bytes ? 1 : moved.block_bytes) + owed) / static_cast<double>(*other);
     }
     most = std::max(most, own * seconds);
   }

@@ -24,12 +24,15 @@ namespace treeline {
 /// change begins a new slice (tg_conf_updated: throtl_start_new_slice), to which, since 6.1, a block that
 /// waits brings along what either unit has earned (tg_update_carryover). Of the unit that it waits for that
 /// is less than the block, or it would have been let through, but for what the rate gives while the timer
-/// that does so is late. Of the other one it is that rate times the time since the slice began: the block's
-/// wait for the first, and what throtl_trim_slice leaves, less than 3 slices. A stretch that begins with the
-/// change of another limit may have as much left over. So a stretch may have on top, r being the greatest
-/// earlier rate:
+/// that does so is late (the gap). Of the other one it is that rate times the time since the slice began:
+/// what throtl_trim_slice leaves, less than 3 slices, and the block's wait for the first, to which a slice of
+/// a greater rate before may be owed. One unit alone may have kept its slices, too, while an ancestor held
+/// the block, and so may any stretch that begins with the change of another limit. So a stretch may have on
+/// top, r being the greatest earlier rate:
 ///
-///   one block + r·(gap + [3·slice + block / rate of the other unit])
+///   one block + r·(gap + 3·slice + [(block + slice·R)/R' of the other unit])
+///
+/// with R' that unit's rate and R the greatest before it.
 ///
 /// Judged where v1 attributes: direct I/O, and buffered reads without read-ahead. Conclusive if the workers,
 /// each at the speed of its fastest block, would have moved more than twice the bound (a disk may be slower

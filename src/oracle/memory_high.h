@@ -23,8 +23,10 @@ namespace treeline {
 ///   peak ≤ H + 64·(K + 3·n) pages + the stocks of the subtree's groups
 ///
 /// Where memory.high is changed while work runs, each stretch between two changes is judged by its own limit.
-/// One that is lowered does not take back what cannot be reclaimed (memory_high_write: its reclaim gives up):
-/// the stretch begins with B charged, and H + 64·k stands for max(H, B) + 64·k in the above, also in d.
+/// One that is lowered does not take back what cannot be reclaimed (memory_high_write: its reclaim gives up).
+/// Of what is charged when the stretch begins, O is above H then, and
+///
+///   peak ≤ H + O + 64·(K + 3·n) pages + stocks,     Σ d(O + 64·k) for k < K ≤ n·T
 ///
 /// Conclusive if the workers would have touched more in T, at the speed that they had while they ran or
 /// waited for a CPU. That nobody is killed is judged where no memory.max can bind, and conclusive if high was

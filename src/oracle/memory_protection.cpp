@@ -339,8 +339,8 @@ std::vector<Finding> Protection::judge() const {
 std::vector<Finding> judge_memory_protection(const Scenario& scenario, const Observation& observation) {
   const MachineFacts& machine = observation.machine;
   const bool is_v2 = machine.knob_context(Controller::Memory).version == CgroupVersion::V2;
-  // A memory.max that comes or goes reclaims by itself: nothing is said of it here.
-  if (!is_v2 || changes(scenario, Knob::MemoryMax)) return {};
+  // A limit that comes or goes reclaims by itself: nothing is said of it here.
+  if (!is_v2 || changes(scenario, Knob::MemoryMax) || changes(scenario, Knob::MemoryHigh)) return {};
   return Protection(scenario, observation).judge();
 }
 

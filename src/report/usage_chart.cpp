@@ -74,7 +74,7 @@ class Chart {
     for (const auto& [counter, knob] : kGauges) {
       if (counter == shown_.counter) add_limit(knob);
     }
-    if (!add_cpu_bound()) add_bound_of_finding();
+    if (!add_cpu_bound() && !add_rate_bound()) add_bound_of_finding();
     add_events();
     thin_out();
     return std::move(chart_);
@@ -162,6 +162,41 @@ class Chart {
     add_bound(std::string(knob_info(knob).name), std::move(values));
   }
 
+  std::optional<int64_t> shown_rate(const IoRates& rates) const {
+    switch (shown_.counter) {
+      case Counter::IoReadBytes:
+        return rates.read_bytes;
+      case Counter::IoWriteBytes:
+        return rates.write_bytes;
+      case Counter::IoReadOps:
+        return rates.read_ops;
+      default:
+        return rates.write_ops;
+    }
+  }
+
+  /// Where io.max is changed: what each rate lets pass from when it was set, on top of what had passed.
+  bool add_rate_bound() {
+    if (finding_.invariant != "io.max" || !is_changed(Knob::IoMax) || chart_.series.empty()) return false;
+    const std::vector<std::optional<double>> usage = chart_.series.front().values;
+    std::vector<std::optional<double>> values;
+    size_t done = 0;
+    size_t begun = 0;
+    for (size_t k = 0; k < instants_.size(); ++k) {
+      const size_t before = done;
+      while (done < seen_.actions.size() && seen_.actions[done].completed_ns <= instants_[k]) ++done;
+      if (done != before) begun = k;
+      const Limits limits = tree_in_force(scenario_, seen_, done)[finding_.node].limits;
+      const auto rate = shown_rate(get<IoRates>(limits, Knob::IoMax).value_or(IoRates{}));
+      const double seconds = static_cast<double>(instants_[k] - instants_[begun]) / 1e9;
+      values.push_back(rate && usage[begun] ? std::optional(*usage[begun] + static_cast<double>(*rate) *
+                                                                                seconds / shown_.scale)
+                                            : std::nullopt);
+    }
+    add_bound("io.max since it was set", std::move(values));
+    return true;
+  }
+
   void add_bound_of_finding() {
     const bool in_bytes = finding_.unit == "bytes" && shown_.scale > 1;
     if (finding_.bound <= 0 || (finding_.unit != shown_.unit && !in_bytes)) return;
@@ -228,6 +263,20 @@ class Chart {
   UsageChart chart_;
 };
 
+/// What io.max limits at the node at any time.
+IoRates rates_of(const Scenario& scenario, NodeId node) {
+  IoRates any = get<IoRates>(scenario.tree[node].limits, Knob::IoMax).value_or(IoRates{});
+  for (const Action& action : scenario.actions) {
+    const auto* rates = std::get_if<IoRates>(&action.value);
+    if (!rates || action.node != node || action.kind != Action::Kind::SetLimit) continue;
+    for (const auto rate :
+         {&IoRates::read_bytes, &IoRates::write_bytes, &IoRates::read_ops, &IoRates::write_ops}) {
+      if (!(any.*rate)) any.*rate = (*rates).*rate;
+    }
+  }
+  return any;
+}
+
 }  // namespace
 
 const Finding* main_finding(const Counterexample& failure) {
@@ -243,9 +292,7 @@ const Finding* main_finding(const Counterexample& failure) {
 std::optional<UsageChart> usage_chart(const Counterexample& failure) {
   const Finding* finding = main_finding(failure);
   if (!finding || !failure.observation || failure.observation->kernel_died()) return std::nullopt;
-  const IoRates rates =
-      get<IoRates>(failure.scenario.tree[finding->node].limits, Knob::IoMax).value_or(IoRates{});
-  const std::optional<Shown> shown = shown_by(*finding, rates);
+  const std::optional<Shown> shown = shown_by(*finding, rates_of(failure.scenario, finding->node));
   if (!shown) return std::nullopt;
   return Chart(failure.scenario, *failure.observation, *finding, *shown).draw();
 }

@@ -35,12 +35,12 @@ Result<ReplayResult> replay(Machine& machine, const Scenario& scenario, const Si
         ++result.rate.violated;
         result.last_violated = trial->verdict;
         break;
-      case Status::Inconclusive:
-        ++result.inconclusive;
-        break;
       case Status::Held:
-      case Status::NotApplicable:
         ++result.held;
+        break;
+      case Status::Inconclusive:
+      case Status::NotApplicable:  // that nothing was judged is no pass
+        ++result.inconclusive;
         break;
     }
     result.last = std::move(trial->verdict);

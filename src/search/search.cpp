@@ -133,7 +133,7 @@ class Hunt {
       return std::nullopt;
     }
     tally(done.trial->verdict);
-    return new_signature(done.trial->verdict);
+    return new_signature(done.trial->verdict, example.scenario);
   }
 
   /// Of a scenario that was judged, and the failure that it led to, if that is new.
@@ -189,12 +189,12 @@ class Hunt {
   }
 
   /// The first violation that is asked for and was not confirmed before.
-  std::optional<Signature> new_signature(const Verdict& verdict) const {
+  std::optional<Signature> new_signature(const Verdict& verdict, const Scenario& drawn) const {
     for (const Finding& finding : verdict.findings) {
       if (finding.status != Status::Violated) continue;
       if (!options_.only_invariant.empty() && finding.invariant != options_.only_invariant) continue;
       const Signature signature = signature_of(finding, machine_.facts().mode);
-      if (!confirmed_.contains(signature) && !options_.known.contains(signature)) return signature;
+      if (!confirmed_.contains(signature) && !options_.known.holds(signature, drawn)) return signature;
     }
     return std::nullopt;
   }

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "generators/property.h"
 #include "machine/machine.h"
 #include "model/counterexample.h"
+#include "model/known_failures.h"
 #include "search/trial.h"
 
 namespace treeline {
@@ -39,7 +39,7 @@ struct SearchOptions {
   std::chrono::milliseconds shrink_time{60'000};
   int max_failures = 1;        ///< Stop after that many distinct signatures.
   std::string only_invariant;  ///< Non-empty: other invariants' violations are counted, not pursued.
-  std::set<Signature> known;   ///< Their violations are counted, not pursued.
+  NotPursued known;            ///< Counted.
   std::string fault;           ///< Recorded in the provenance.
   /// Asked between runs, by any thread: the user wants to leave.
   std::function<bool()> should_stop;

@@ -327,6 +327,35 @@ TEST(Reach, HighSetAndLoweredBelowWhatIsWantedWithin20Draws) {
   }
 }
 
+TEST(Reach, AQuotaThatIsLongerThanATurnAndStaysWithin60Draws) {
+  expect_reach("cpu_contention", 60, [](const Scenario& scenario) {
+    return scenario.actions.empty() && any_node(scenario, [&](NodeId id) {
+             const auto limit = get<CpuBandwidth>(scenario.tree[id].limits, Knob::CpuMax);
+             return limit && limit->period_us >= 100'000 && *limit->quota_us >= 20'000;
+           });
+  });
+}
+
+TEST(Reach, ChildrenThatClaimWhatTheirParentLacksBesideASiblingOfItWithin60Draws) {
+  const auto low = [](const Tree& tree, NodeId node) {
+    return std::max(amount(tree[node].limits, Knob::MemoryLow).value_or(0),
+                    amount(tree[node].limits, Knob::MemoryMin).value_or(0));
+  };
+  const auto usurps = [&](const Scenario& scenario) {
+    const Tree& tree = scenario.tree;
+    return any_node(scenario, [&](NodeId id) {
+      const NodeId parent = tree[id].parent;
+      if (parent == kNoParent || tree[parent].parent == kNoParent) return false;
+      const std::vector<NodeId> uncles = tree.children(tree[parent].parent);
+      return low(tree, id) > 4 * low(tree, parent) && has_worker_below(scenario, id) &&
+             std::any_of(uncles.begin(), uncles.end(), [&](NodeId uncle) {
+               return uncle != parent && low(tree, uncle) > 0 && has_worker_below(scenario, uncle);
+             });
+    });
+  };
+  expect_reach("memory_protection", 60, usurps, FakeMachine().v2().constraints());
+}
+
 /// From a group without cpu.max above it into one with, as in 2a4b03ffc69f, and back.
 TEST(Reach, HogsThatComeUnderAQuotaAndThatEscapeOneWithin20Draws) {
   for (const bool is_entering : {true, false}) {

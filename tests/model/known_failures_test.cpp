@@ -52,8 +52,21 @@ TEST(KnownFailures, OfAChangeAreThoseOfAScenarioThatMakesIt) {
   EXPECT_FALSE(known->front().is(signature, minimal));
   minimal.actions = {{1'000, Action::Kind::SetLimit, kRoot, Knob::PidsMax, Amount{4}}};
   EXPECT_TRUE(known->front().is(signature, minimal));
+  NotPursued counted{{}, *known};
+  EXPECT_TRUE(counted.holds(signature, minimal));
   minimal.actions[0].knob = Knob::MemoryMax;
   EXPECT_FALSE(known->front().is(signature, minimal));
+  EXPECT_FALSE(counted.holds(signature, minimal)) << "another defect behind the same invariant";
+  counted.signatures = {signature};
+  EXPECT_TRUE(counted.holds(signature, minimal));
+}
+
+TEST(KnownFailures, OfATreeMayBeTheMinimumOfAnyScenario) {
+  const auto known = known_failures_from_json(kEntry);
+  ASSERT_TRUE(known) << to_string(known.error());
+  Scenario drawn;
+  drawn.tree.nodes = {{"a", kNoParent, {{Knob::PidsMax, Amount{4}}}}};
+  EXPECT_FALSE(known->front().takes_in({"pids.max", Controller::Pids, "v2"}, drawn)) << "it is to be shrunk";
 }
 
 TEST(KnownFailures, RefusesWhatIsWrongAndNamesThePlace) {

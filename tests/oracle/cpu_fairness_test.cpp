@@ -267,6 +267,31 @@ TEST(CpuFairness, WithoutSamplesNothingIsSaid) {
   EXPECT_FALSE(any(s.world, Status::Violated) || any(s.world, Status::Held));
 }
 
+/// Two hogs, of which one had a weight of 2 until it got 128 at 100 ms of 800: it runs from `light_from_ms`
+/// on.
+Status lightest_until_changed(const char* release, double light_from_ms) {
+  CpuWorld world;
+  const NodeId parent = world.add(kRoot, "p");
+  world.pin(parent, {1});
+  const NodeId light = world.add(parent, "light", {{Knob::CpuWeight, Amount{2}}});
+  const NodeId other = world.add(parent, "other", {{Knob::CpuWeight, Amount{128}}});
+  const double half_ms = (800 - light_from_ms) / 2;
+  world.ran_ms(world.hog(light), 4, light_from_ms, half_ms);
+  world.ran_ms(world.hog(other), light_from_ms - 4, light_from_ms, half_ms);
+  world.run_for_ms(800);
+  world.scenario.actions = {{100'000, Action::Kind::SetLimit, light, Knob::CpuWeight, Amount{128}}};
+  world.seen.actions = {{100 * kMs, 101 * kMs, 0, {}, {}}};
+  world.seen.machine.kernel_release = release;
+  return world.judge(kCpuFairness, light).status;
+}
+
+TEST(CpuFairness, ALeadByAnOldWeightIsKeptBeforeEevdf) {
+  // A quantum of 4 ms, and a gap, twice, of which the others' 64 times its weight make more than the window.
+  EXPECT_EQ(lightest_until_changed("6.1.0-56-cloud-amd64", 799), Status::Inconclusive);
+  EXPECT_EQ(lightest_until_changed("6.12.0", 799), Status::Violated);
+  EXPECT_EQ(lightest_until_changed("6.12.0", 104), Status::Held);
+}
+
 TEST(CpuFairness, AnIdleTaskMayHaveBeenThereBeforeItMoved) {
   CpuWorld world(1);
   const NodeId parent = world.add(kRoot, "parent");

@@ -231,13 +231,13 @@ TEST(LimitChange, ARateThatIsLiftedBindsOnlyBefore) {
 }
 
 TEST(LimitChange, ABlockThatWaitedForBytesBringsOperationsAlong) {
-  // A block waits 10 ms for 100 blocks/s: with 3 slices that is 0.31 s at 200 operations/s, less what was
-  // late: 62.
+  // A block waits 10 ms for 100 blocks/s, and for a slice that may be owed; with 3 slices left that is 0.41 s
+  // at 200 operations/s, less what was late: 82.
   const IoRates both{100 * kBlockBytes, {}, 200, {}};
   const IoRates next{{}, {}, 100, {}};
   const auto bound_of = [](const World& world) { return world.findings("io.max").back().bound; };
   const double late = 200 * 0.004;
-  EXPECT_NEAR(bound_of(reader_bound_to(next, 10, both)) - bound_of(reader_bound_to(next, 10)), 62 + late,
+  EXPECT_NEAR(bound_of(reader_bound_to(next, 10, both)) - bound_of(reader_bound_to(next, 10)), 82 + late,
               late + 1e-6);
 }
 

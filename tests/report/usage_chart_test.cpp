@@ -74,6 +74,32 @@ TEST(UsageChartTest, ALimitGoesWithItsController) {
   EXPECT_THAT(limit->values, ElementsAre(std::optional(4.0), std::optional(4.0), std::nullopt, std::nullopt));
 }
 
+TEST(UsageChartTest, ARateLetsPassFromWhenItWasSet) {
+  World world;
+  world.work(kRoot, IoHog{true, IoDirection::Read, 64 << 10, kMiB});
+  world.run_for_ms(200);
+  Counterexample failure;
+  failure.scenario = world.scenario;
+  const IoRates rates{10 * kMiB, {}, {}, {}};
+  failure.scenario.actions = {{50'000, Action::Kind::SetLimit, kRoot, Knob::IoMax, rates}};
+  failure.observation = world.seen;
+  failure.observation->actions = {{50 * kMs, 51 * kMs, 0, {}, {}}};
+  NodeObservation& node = failure.observation->nodes[kRoot];
+  node.series = {{60 * kMs, {{Counter::IoReadBytes, 3 * kMiB}}, kMs},
+                 {160 * kMs, {{Counter::IoReadBytes, 9 * kMiB}}, kMs}};
+  failure.signature = Signature{"io.max", Controller::Io, "v1"};
+  failure.verdict =
+      Verdict{{{"io.max", Controller::Io, kRoot, Status::Violated, 3 * kMiB, 6 * kMiB, 2, "bytes", "said"}}};
+  const auto chart = usage_chart(failure);
+  ASSERT_TRUE(chart);
+  EXPECT_EQ(chart->series[0].label, "t");
+  const UsageChart::Series* bound = find(*chart, "io.max since it was set");
+  ASSERT_TRUE(bound);
+  EXPECT_FALSE(bound->values[0].has_value());
+  EXPECT_DOUBLE_EQ(*bound->values[1], 3);
+  EXPECT_DOUBLE_EQ(*bound->values[2], 4) << "a tenth of a second later";
+}
+
 TEST(UsageChartTest, ARefusedChangeLeavesTheLimitAndAnUntriedActionIsNoEvent) {
   Counterexample failure = memory_failure();
   failure.observation->actions[1].write_errno = 16;

@@ -287,7 +287,7 @@ TEST_F(ResultsDbTest, AnErrorOfTheObserverEndsTheSearch) {
 TEST_F(ResultsDbTest, AKnownSignatureIsCountedAndNotPursued) {
   FakeMachine machine(warns_if(has_deep_pids_max));
   SearchOptions options = pids_options(folder_);
-  options.known = {Signature{"kernel.health", Controller::Core, "v1"}};
+  options.known.signatures = {Signature{"kernel.health", Controller::Core, "v1"}};
   const auto result = search(machine, fake_constraints(), options);
   ASSERT_TRUE(result);
   EXPECT_TRUE(result->failures.empty());
