@@ -26,9 +26,7 @@ Scenario draw_io(const Constraints& constraints) {
   draw_other_rates(scenario.tree, ground.target);
   add_io_workers(scenario, ground, rates);
   scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(300, 600)) * 1'000, constraints);
-  const std::set<Knob> menu = all_knobs_but(constraints, {Knob::IoMax, Knob::CpuMax, Knob::CpuIdle,
-                                                          Knob::MemoryHigh, Knob::Freeze, Knob::IoWeight});
-  scenario.tree = *with_company(scenario.tree, menu, constraints);
+  scenario.tree = *with_company(scenario.tree, knobs_beside_io(constraints), constraints);
   return finished(std::move(scenario), constraints);
 }
 

@@ -29,9 +29,7 @@ Scenario draw_io_change(const Constraints& constraints) {
     tightest = draw_slow_rates(sides, sharers);
     scenario.tree[ground.target].limits[Knob::IoMax] = tightest;
   }
-  const std::set<Knob> menu = all_knobs_but(constraints, {Knob::IoMax, Knob::CpuMax, Knob::CpuIdle,
-                                                          Knob::MemoryHigh, Knob::Freeze, Knob::IoWeight});
-  scenario.tree = *with_company(scenario.tree, menu, constraints);
+  scenario.tree = *with_company(scenario.tree, knobs_beside_io(constraints), constraints);
   // A stretch shows something if it is longer than the slices that its bound lets pass.
   const auto draw_stretch_us = [] { return 1'000 * *uniform<int64_t>(250, 500); };
   int64_t at_us = draw_stretch_us();

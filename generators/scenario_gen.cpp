@@ -102,6 +102,11 @@ std::set<Knob> knobs_beside_contention(const Constraints& constraints) {
                                      Knob::CpuIdle, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze});
 }
 
+std::set<Knob> knobs_beside_io(const Constraints& constraints) {
+  return all_knobs_but(constraints, {Knob::IoMax, Knob::CpuMax, Knob::CpuIdle, Knob::MemoryHigh, Knob::Freeze,
+                                     Knob::IoWeight});
+}
+
 Window fixed_window(double length_us, const Constraints& constraints) {
   const auto whole_ms = static_cast<int64_t>(length_us) / 1'000 * 1'000;
   Window window;

@@ -88,6 +88,8 @@ Scenario finished_memory(Scenario scenario, const Constraints& constraints);
 std::set<Knob> all_knobs_but(const Constraints& constraints, const std::set<Knob>& without);
 /// Those that leave alone how hogs share a CPU, and let them run.
 std::set<Knob> knobs_beside_contention(const Constraints& constraints);
+/// Those that let blocks move as fast as io.max does.
+std::set<Knob> knobs_beside_io(const Constraints& constraints);
 
 /// A window of fixed length, in whole ms, at most constraints.max_window_us.
 Window fixed_window(double length_us, const Constraints& constraints);

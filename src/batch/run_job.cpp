@@ -34,10 +34,7 @@ class JobRun {
     outcome_.job = job;
     outcome_.began_at = results.now();
     const MachineFacts& facts = machine.facts();
-    for (const KnownFailure& known : options.known) {
-      if (!known.concerns(machine.name(), facts.kernel_release, facts.mode)) continue;
-      not_pursued_.listed.push_back(known);
-    }
+    not_pursued_.listed = concerning(options.known, machine.name(), facts.kernel_release, facts.mode);
   }
 
   Result<JobOutcome> run() {
@@ -119,10 +116,8 @@ class JobRun {
   void note(const Counterexample& failure) {
     if (failure.flaky) return;
     not_pursued_.signatures.merge(violated_signatures(*failure.verdict, machine_.facts().mode));
-    const auto& listed = not_pursued_.listed;
-    const bool is_listed = std::any_of(listed.begin(), listed.end(), [&](const KnownFailure& known) {
-      return known.is(*failure.signature, failure.scenario);
-    });
+    const bool is_listed = find_listed(not_pursued_.listed, machine_.name(), machine_.facts().kernel_release,
+                                       *failure.signature, failure.scenario);
     if (!is_listed) found_new_ = true;
     say(fmt::format("{}{}", is_listed ? "listed: " : "", to_string(*failure.signature)));
   }

@@ -707,7 +707,7 @@ class Run {
       WorkerEvents::wait_until(deadline_ns);
     }
     const auto rests = [](const WorkerProcess& process) { return process.rests(); };
-    while (!std::all_of(processes_.begin(), processes_.end(), rests)) {
+    while (reap_all(), !std::all_of(processes_.begin(), processes_.end(), rests)) {
       if (monotonic_ns() >= deadline_ns || interrupted()) return false;
       sleep_until(monotonic_ns() + 100'000);
     }

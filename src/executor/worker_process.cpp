@@ -45,6 +45,9 @@ std::string read_status(pid_t pid) { return read_file(fmt::format("/proc/{}/stat
 /// Resident memory that is charged to whoever touched it, as far as the process can tell.
 int64_t charged_rss_bytes(const std::string& status) { return status_number(status, "RssAnon") * 1024; }
 
+/// It sleeps until something that it waits for happens: not for memory or a disk, which reads D.
+bool is_blocked(const std::string& status) { return status_value(status, "State").substr(0, 1) == "S"; }
+
 Fd open_of(pid_t pid, const char* file) {
   return Fd(::open(fmt::format("/proc/{}/{}", pid, file).c_str(), O_RDONLY | O_CLOEXEC));
 }
@@ -112,7 +115,7 @@ int WorkerProcess::fork(const Signals& signals, const std::string& scratch_file)
     futex_wait(report_.ready, 0, std::min(deadline_ns, monotonic_ns() + kLookAgainNs));
   }
   // It has said so, but goes on to the place where it blocks.
-  while (!is_blocked()) {
+  while (!is_blocked(read_status(pid_))) {
     if (monotonic_ns() >= deadline_ns || try_reap()) return ETIME;
     ::usleep(100);
   }
@@ -130,11 +133,7 @@ void WorkerProcess::note_attached() {
   futex_set_and_wake(report_.attached);
 }
 
-bool WorkerProcess::is_blocked() const {
-  return status_value(read_status(pid_), "State").substr(0, 1) == "S";
-}
-
-bool WorkerProcess::rests() const { return still() && (!alive() || is_blocked()); }
+bool WorkerProcess::rests() const { return still() && (!alive() || is_blocked(read_status(pid_))); }
 
 bool WorkerProcess::try_reap() {
   if (!alive()) return true;
@@ -208,7 +207,7 @@ WorkerSample WorkerProcess::sample(int64_t start_ns) {
 }
 
 void WorkerProcess::read_held_state() {
-  held_.held_still = rests();
+  held_.held_still = still();
   held_.progress = report_.progress.load();
   held_.bytes_moved = report_.bytes_moved.load();
   held_.io_ops = report_.io_ops.load();
@@ -219,6 +218,7 @@ void WorkerProcess::read_held_state() {
   }
   held_.cpu_clock_ns = cpu_clock_ns();
   const std::string status = read_status(pid_);
+  held_.held_still = held_.held_still && is_blocked(status);
   held_.held_rss_bytes = std::max<int64_t>(charged_rss_bytes(status) - attached_rss_, 0);
   held_.cpus_allowed = status_value(status, "Cpus_allowed_list");
   const Schedstat turns = read_schedstat();

@@ -59,8 +59,6 @@ class WorkerProcess {
   const LatencyHistogram& run_delay() const { return run_delays_; }
 
  private:
-  /// It sleeps until something that it waits for happens: not for memory or a disk, which reads D.
-  bool is_blocked() const;
   /// /proc/PID/schedstat; -1 each where this kernel does not offer it.
   struct Schedstat {
     int64_t run_delay_ns = -1;

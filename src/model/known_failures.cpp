@@ -1,6 +1,7 @@
 #include "model/known_failures.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "model/json_fields.h"
 
@@ -11,29 +12,6 @@ using json_detail::Reader;
 using json_detail::Refusal;
 
 namespace {
-
-/// "6.1.0-28-amd64": 6, 1, 0, 28.
-std::vector<int64_t> numbers_of(std::string_view release) {
-  std::vector<int64_t> numbers;
-  for (size_t at = 0; at < release.size();) {
-    int64_t number = 0;
-    const size_t begin = at;
-    for (; at < release.size() && release[at] >= '0' && release[at] <= '9' && number < INT32_MAX; ++at) {
-      number = number * 10 + (release[at] - '0');
-    }
-    if (at == begin) break;
-    numbers.push_back(number);
-    if (at == release.size() || (release[at] != '.' && release[at] != '-')) break;
-    ++at;
-  }
-  return numbers;
-}
-
-/// Compares no further than the bound is written.
-std::vector<int64_t> cut_to(std::vector<int64_t> numbers, size_t length) {
-  numbers.resize(std::min(numbers.size(), length));
-  return numbers;
-}
 
 std::optional<Knob> find_changeable(const std::string& name) {
   const auto knobs = changeable_knobs();
@@ -55,7 +33,7 @@ void fields(Archive& archive, KernelRange& range) {
   archive.optional("to", range.to);
   if constexpr (Archive::kReads) {
     for (const auto& [name, bound] : {std::pair("/from", range.from), std::pair("/to", range.to)}) {
-      if (bound && numbers_of(*bound).empty()) {
+      if (bound && !is_kernel_release(*bound)) {
         throw Refusal{archive.path() + name, "must be a kernel release like \"6.1\" or \"6.12.30\""};
       }
     }
@@ -92,17 +70,6 @@ void fields(Archive& archive, KnownFailures& list) {
   archive.field("failures", list.all);
 }
 
-bool KernelRange::holds(std::string_view release) const {
-  const std::vector<int64_t> numbers = numbers_of(release);
-  if (from) {
-    const std::vector<int64_t> least = numbers_of(*from);
-    if (cut_to(numbers, least.size()) < least) return false;
-  }
-  if (!to) return true;
-  const std::vector<int64_t> most = numbers_of(*to);
-  return cut_to(numbers, most.size()) <= most;
-}
-
 bool KnownFailure::concerns(const std::string& on, const std::string& release,
                             const std::string& mode) const {
   if (signature.mode != mode || (machine && *machine != on)) return false;
@@ -116,6 +83,23 @@ bool KnownFailure::is(const Signature& failed, const Scenario& minimal) const {
 
 bool KnownFailure::takes_in(const Signature& violated, const Scenario& drawn) const {
   return !tree && is(violated, drawn);
+}
+
+std::vector<KnownFailure> concerning(const std::vector<KnownFailure>& known, const std::string& machine,
+                                     const std::string& release, const std::string& mode) {
+  std::vector<KnownFailure> those;
+  std::copy_if(known.begin(), known.end(), std::back_inserter(those),
+               [&](const KnownFailure& entry) { return entry.concerns(machine, release, mode); });
+  return those;
+}
+
+const KnownFailure* find_listed(const std::vector<KnownFailure>& known, const std::string& machine,
+                                const std::string& release, const Signature& failed,
+                                const Scenario& minimal) {
+  const auto found = std::find_if(known.begin(), known.end(), [&](const KnownFailure& entry) {
+    return entry.concerns(machine, release, failed.mode) && entry.is(failed, minimal);
+  });
+  return found == known.end() ? nullptr : &*found;
 }
 
 bool NotPursued::holds(const Signature& violated, const Scenario& drawn) const {

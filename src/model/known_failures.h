@@ -7,21 +7,11 @@
 #include <vector>
 
 #include "model/error.h"
+#include "model/kernel_range.h"
 #include "model/scenario.h"
 #include "model/verdict.h"
 
 namespace treeline {
-
-/// Kernel releases from one to another, both included, each as far as it is written: "6.1" takes in all of
-/// 6.1.x. Absent: no end on that side.
-struct KernelRange {
-  std::optional<std::string> from;
-  std::optional<std::string> to;
-  bool operator==(const KernelRange&) const = default;
-
-  /// By the release's leading numbers: "6.12.117+deb12-cloud-amd64" is 6, 12, 117.
-  bool holds(std::string_view release) const;
-};
 
 /// A failure that is accepted for a stated reason: it turns no nightly red.
 struct KnownFailure {
@@ -33,13 +23,20 @@ struct KnownFailure {
   std::string reason;
   bool operator==(const KnownFailure&) const = default;
 
-  /// Whether all that violates the signature in this scenario, whatever its minimum, is this failure.
-  bool takes_in(const Signature& violated, const Scenario& drawn) const;
   /// Whether it could be seen on a machine that runs this release in this mode.
   bool concerns(const std::string& on, const std::string& release, const std::string& mode) const;
   /// Whether it is this failure, on a machine that it concerns.
   bool is(const Signature& failed, const Scenario& minimal) const;
+  /// Whether all that violates the signature in this scenario, whatever its minimum, is this failure.
+  bool takes_in(const Signature& violated, const Scenario& drawn) const;
 };
+
+/// Those that concern it.
+std::vector<KnownFailure> concerning(const std::vector<KnownFailure>& known, const std::string& machine,
+                                     const std::string& release, const std::string& mode);
+/// The first that concerns the machine and is this failure; nullptr: none.
+const KnownFailure* find_listed(const std::vector<KnownFailure>& known, const std::string& machine,
+                                const std::string& release, const Signature& failed, const Scenario& minimal);
 
 /// Violations that are counted and not pursued.
 struct NotPursued {

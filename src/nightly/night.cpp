@@ -115,11 +115,7 @@ class NightRun {
       const Result<int64_t> run = nights_.run_of({lane.name(), facts, lane.seed, lane.on.fault, night_.id});
       if (!run) return tl::unexpected(run.error());
       lane.run = *run;
-      for (const KnownFailure& known : options_.known) {
-        if (known.concerns(lane.name(), facts.kernel_release, facts.mode)) {
-          lane.not_pursued.listed.push_back(known);
-        }
-      }
+      lane.not_pursued.listed = concerning(options_.known, lane.name(), facts.kernel_release, facts.mode);
     }
     const Result<std::vector<NightFailure>> so_far = night_failures(results_, night_);
     if (!so_far) return tl::unexpected(so_far.error());

@@ -13,21 +13,12 @@ namespace treeline {
 
 namespace {
 
-const KnownFailure* listed(const std::vector<KnownFailure>& known, const NightFailure& failure) {
-  for (const KnownFailure& entry : known) {
-    if (entry.concerns(failure.machine, failure.release, failure.signature.mode) &&
-        entry.is(failure.signature, failure.example)) {
-      return &entry;
-    }
-  }
-  return nullptr;
-}
-
 JudgedFailure judged(NightFailure failure, const SummaryInput& input) {
   JudgedFailure result;
   if (failure.flaky) {
     result.standing = Standing::Flaky;
-  } else if (const KnownFailure* entry = listed(input.known, failure)) {
+  } else if (const KnownFailure* entry = find_listed(input.known, failure.machine, failure.release,
+                                                     failure.signature, failure.example)) {
     result.standing = Standing::Listed;
     result.reason = entry->reason;
   } else if (failure.known_since && failure.signature_is_known) {

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/known_failures.h"
+#include "model/kernel_range.h"
 #include "model/rules.h"
+#include "oracle/cpu_turn.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/segments.h"
@@ -84,15 +85,10 @@ bool anything_takes_tasks_away(const Scenario& scenario) {
 }
 
 /// Weights of all that competes in `parent` but the node, at most.
-double most_others(const Stretches& stretches, NodeId parent, NodeId node) {
+double most_others(const Stretches& stretches, const MachineFacts& machine, NodeId parent, NodeId node) {
   double most = 0;
-  for (const Scenario& then : stretches.all) {
-    double sum = kTaskShares * threads_at(then, parent);
-    for (const NodeId child : then.tree.children(parent)) {
-      if (child != node) sum += static_cast<double>(shares_of(then.tree[child].limits));
-    }
-    most = std::max(most, sum);
-  }
+  for (const Scenario& then : stretches.all)
+    most = std::max(most, shares_inside(then, machine, parent, node));
   return most;
 }
 
@@ -120,7 +116,8 @@ int64_t caught_up_ns(const Stretches& stretches, const Scenario& drawn, const Ob
     const bool is_child = action.kind == Action::Kind::SetLimit && drawn.tree[action.node].parent == parent;
     if (!is_child || !was_changed(observation, i)) continue;
     const auto old = static_cast<double>(shares_of(stretches.all[i].tree[action.node].limits));
-    const double lead_ns = 2 * quantum_ns * most_others(stretches, parent, action.node) / old;
+    const double lead_ns =
+        2 * quantum_ns * most_others(stretches, observation.machine, parent, action.node) / old;
     const int64_t changed_ns = observation.actions[i].completed_ns;
     latest_ns = std::max(latest_ns, served_at_ns(observation, parent, changed_ns, lead_ns));
   }

@@ -15,8 +15,8 @@ int64_t tasks_of(const Scenario& scenario, const std::vector<size_t>& workers) {
   return tasks;
 }
 
-/// What competes inside a node for its time, but for one child: the node's own tasks and its children with
-/// any.
+}  // namespace
+
 double shares_inside(const Scenario& scenario, const MachineFacts& machine, NodeId node, NodeId except) {
   auto own = static_cast<double>(tasks_of(scenario, workers_at(scenario, node)));
   if (has_leaf_proxy(scenario, node, machine, Controller::Cpu)) own = std::min(own, 1.0);
@@ -27,6 +27,8 @@ double shares_inside(const Scenario& scenario, const MachineFacts& machine, Node
   }
   return sum;
 }
+
+namespace {
 
 /// The least part of one CPU that a thread in `node` is due: the product of its part at each level, where a
 /// group has at least one of its threads' part of its weight there (calc_group_shares).

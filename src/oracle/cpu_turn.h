@@ -5,6 +5,10 @@
 
 namespace treeline {
 
+/// What competes inside a node for its time, but for one child: the node's own tasks and its children with
+/// any. In v1 shares; `except` may be kNoParent: none.
+double shares_inside(const Scenario& scenario, const MachineFacts& machine, NodeId node, NodeId except);
+
 /// Within this time, in ns, a runnable hog in `node` surely runs, as far as weights decide: quotas are not
 /// counted. An EEVDF entity is at most one slice, which may end a tick late, ahead of or behind its due
 /// service (Stoica et al. 1995, theorem 1): it runs once two of them have become due. A gap may come at

@@ -58,6 +58,12 @@ std::vector<size_t> workers_at(const Scenario& scenario, NodeId node) {
   return result;
 }
 
+int64_t tasks_wanted_in(const Scenario& scenario, NodeId top) {
+  int64_t sum = 0;
+  for (const size_t i : workers_in(scenario, top)) sum += tasks_wanted(scenario.workers[i].workload);
+  return sum;
+}
+
 double potential(const Scenario& scenario, NodeId judged, const std::function<double(size_t)>& wanted,
                  const std::function<std::optional<double>(NodeId)>& cap) {
   const auto below = [&](const auto& self, NodeId node) -> double {

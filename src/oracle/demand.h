@@ -35,6 +35,8 @@ bool holds_memory(const Workload& workload);
 std::vector<size_t> workers_in(const Scenario& scenario, NodeId top);
 /// Indices of the workers in `node` itself.
 std::vector<size_t> workers_at(const Scenario& scenario, NodeId node);
+/// Most tasks at a time of all workers in the subtree.
+int64_t tasks_wanted_in(const Scenario& scenario, NodeId top);
 
 /// What the subtree of `judged` could use if `judged` had no limit but every other node of it and above it
 /// had its own: Σ own + min(cap, …) upwards. Nodes without a cap: nullopt.

@@ -39,8 +39,7 @@ bool is_attributed(const IoHog& hog, IoDirection direction) {
 struct Moved {
   double moved = 0;        ///< By the workers' own count.
   double in_flight = 0;    ///< At most.
-  double one_block = 0;    ///< The greatest, in the rate's unit.
-  double block_bytes = 0;  ///< The same in bytes.
+  double block_bytes = 0;  ///< The greatest block.
   double could = 0;        ///< At the speed of each worker's fastest block.
 };
 
@@ -65,7 +64,6 @@ Moved moved_in(const Segment& segment, const Observation& observation, NodeId no
     sum.moved += unit * static_cast<double>(grown_in(segment, observation, worker, &WorkerSample::progress, 0,
                                                      worker.io_ops));
     sum.in_flight += unit;
-    sum.one_block = std::max(sum.one_block, unit);
     sum.block_bytes = std::max(sum.block_bytes, static_cast<double>(hog->block_bytes));
     if (worker.fastest_op_ns > 0) sum.could += unit * length_ns / static_cast<double>(worker.fastest_op_ns);
   }
@@ -83,6 +81,8 @@ double saved(const Rate& rate, std::span<const Segment> earlier, const Observati
   constexpr double kUntrimmedSeconds = 3 * kSliceSeconds;
   const double late_seconds =
       std::max(max_gap_ns(observation), static_cast<double>(observation.machine.tick_ns())) / 1e9;
+  const double one_block = rate.bytes ? moved.block_bytes : 1;
+  const double one_beside = rate.bytes ? 1 : moved.block_bytes;
   double most = 0;
   double owed = 0;
   for (const Segment& stretch : earlier) {
@@ -91,11 +91,11 @@ double saved(const Rate& rate, std::span<const Segment> earlier, const Observati
     double seconds = late_seconds + kUntrimmedSeconds;
     if (const std::optional<int64_t> other = rates.*rate.beside) {
       owed = std::max(owed, static_cast<double>(*other) * kSliceSeconds);
-      seconds += ((rate.bytes ? 1 : moved.block_bytes) + owed) / static_cast<double>(*other);
+      seconds += (one_beside + owed) / static_cast<double>(*other);
     }
     most = std::max(most, own * seconds);
   }
-  return earlier.empty() ? 0 : moved.one_block + most;
+  return earlier.empty() ? 0 : one_block + most;
 }
 
 void judge_rate(const Rate& rate, std::span<const Segment> until, const Observation& observation, NodeId node,

@@ -98,34 +98,49 @@ int64_t memory_high_bound_pages(int64_t high_pages, int64_t begun_pages, int64_t
 
 namespace {
 
-/// Of one stretch in which the node has memory.high: nullopt if its memory was not read.
-std::optional<Finding> judge_growth(const Segment& segment, const Observation& observation, NodeId node,
-                                    bool& was_exceeded) {
+std::optional<int64_t> peak_bytes_in(const Segment& segment, const NodeObservation& seen) {
+  const bool is_whole = segment.is_first && segment.is_last;
+  return is_whole ? peak_in_window_bytes(seen) : most_in(segment, seen, Counter::MemoryCurrent);
+}
+
+/// Of one stretch in which the node has memory.high, and was charged with `peak` at most.
+Finding judge_growth(const Segment& segment, const Observation& observation, NodeId node, int64_t peak) {
   const Scenario& scenario = segment.scenario;
   const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
-  const bool is_whole = segment.is_first && segment.is_last;
-  const auto peak = is_whole ? peak_in_window_bytes(seen) : most_in(segment, seen, Counter::MemoryCurrent);
   const int64_t high = *amount(scenario.tree[node].limits, Knob::MemoryHigh);
-  if (!peak) return std::nullopt;
-  was_exceeded = was_exceeded || *peak > high;
   const int64_t page = observation.machine.page_size;
-  int64_t tasks = 0;
-  for (const size_t i : workers_in(scenario, node)) tasks += tasks_wanted(scenario.workers[i].workload);
   const int64_t groups = groups_in(scenario, node, observation.machine, Controller::Memory);
   const int64_t begun = segment.is_first
                             ? baseline_bytes(observation, node)
-                            : get(first_reading(segment, seen), Counter::MemoryCurrent).value_or(*peak);
+                            : get(first_reading(segment, seen), Counter::MemoryCurrent).value_or(peak);
   const double seconds = static_cast<double>(segment.to_ns - segment.from_ns) / 1e9;
   const int64_t bound =
-      page * memory_high_bound_pages(high / page, begun / page, tasks, seconds, observation.machine.hz,
-                                     groups * stock_bytes(observation) / page);
+      page * memory_high_bound_pages(high / page, begun / page, tasks_wanted_in(scenario, node), seconds,
+                                     observation.machine.hz, groups * stock_bytes(observation) / page);
   const std::string why = would_touch_bytes(segment, observation, node) <= static_cast<double>(bound)
                               ? "its workers would not have touched more"
                               : "";
-  return at_most(memory_subject("memory.high", node), mib(*peak), mib(bound),
+  return at_most(memory_subject("memory.high", node), mib(peak), mib(bound),
                  fmt::format("most memory charged to {} with memory.high {:.3f} MiB in {}",
                              scenario.tree.path(node), mib(high), span_of(segment)),
                  why);
+}
+
+void judge_node(const Scenario& scenario, const std::vector<Segment>& stretches,
+                const Observation& observation, NodeId node, std::vector<Finding>& findings) {
+  bool is_judged = false;
+  bool was_exceeded = false;
+  for (const Segment& segment : stretches) {
+    const auto high = amount(segment.scenario.tree[node].limits, Knob::MemoryHigh);
+    const auto peak = peak_bytes_in(segment, observation.nodes[static_cast<size_t>(node)]);
+    if (!high || !peak) continue;
+    is_judged = true;
+    was_exceeded = was_exceeded || *peak > *high;
+    findings.push_back(judge_growth(segment, observation, node, *peak));
+  }
+  if (is_judged && !any_max_near(scenario, node)) {
+    findings.push_back(judge_kills(scenario, observation, node, was_exceeded));
+  }
 }
 
 }  // namespace
@@ -136,18 +151,7 @@ std::vector<Finding> judge_memory_high(const Scenario& scenario, const Observati
   if (changes(scenario, Knob::MemoryMax)) return findings;
   const std::vector<Segment> stretches = stretches_of(scenario, observation, Knob::MemoryHigh);
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    if (workers_in(scenario, node).empty()) continue;
-    bool was_exceeded = false;
-    const size_t judged_before = findings.size();
-    for (const Segment& segment : stretches) {
-      if (!amount(segment.scenario.tree[node].limits, Knob::MemoryHigh)) continue;
-      auto finding = judge_growth(segment, observation, node, was_exceeded);
-      if (finding) findings.push_back(std::move(*finding));
-    }
-    const bool is_judged = findings.size() > judged_before;
-    if (is_judged && !any_max_near(scenario, node)) {
-      findings.push_back(judge_kills(scenario, observation, node, was_exceeded));
-    }
+    if (!workers_in(scenario, node).empty()) judge_node(scenario, stretches, observation, node, findings);
   }
   return findings;
 }

@@ -38,9 +38,7 @@ int64_t witnessed_bytes(const Scenario& scenario, const Observation& observation
 
 /// How far the limit of a node may be exceeded by allocations that are forced.
 int64_t forced_bytes(const Scenario& scenario, const Observation& observation, NodeId node) {
-  int64_t tasks = 0;
-  for (const size_t i : workers_in(scenario, node)) tasks += tasks_wanted(scenario.workers[i].workload);
-  return tasks * kForcedPages * observation.machine.page_size;
+  return tasks_wanted_in(scenario, node) * kForcedPages * observation.machine.page_size;
 }
 
 /// What the node's workers of whom `lives` holds would keep without its own limit, under those of the tree.

@@ -42,7 +42,6 @@ class Protection {
   }
   /// The most that the group was ever charged; where the kernel does not say, as much as one likes.
   int64_t peak(NodeId node) const { return get(seen(node).after, Counter::MemoryPeak).value_or(INT64_MAX); }
-  int64_t tasks_in(NodeId top) const;
   bool holds_pages(size_t worker) const;
   int64_t held_bytes(NodeId top) const;
   int64_t file_bytes(NodeId top) const;
@@ -87,12 +86,6 @@ class Protection {
   const Observation& observation_;
   int64_t page_;
 };
-
-int64_t Protection::tasks_in(NodeId top) const {
-  int64_t tasks = 0;
-  for (const size_t i : workers_in(scenario_, top)) tasks += tasks_wanted(scenario_.workers[i].workload);
-  return tasks;
-}
 
 /// Alive, and keeps what it touched.
 bool Protection::holds_pages(size_t worker) const {
@@ -155,7 +148,8 @@ bool Protection::is_exhausted(NodeId target, const std::function<int64_t(NodeId)
   int64_t is_kept = children.empty() ? std::min(file_bytes(target), protection(target)) : 0;
   for (const NodeId child : children) is_kept += std::min(file_bytes(child), protection(child));
   const auto cpus = static_cast<int64_t>(observation_.machine.cpus.size());
-  const int64_t out_of_reach = (cpus * kFolioBatchPages + tasks_in(target) * kLruBatchPages) * page_;
+  const int64_t out_of_reach =
+      (cpus * kFolioBatchPages + tasks_wanted_in(scenario_, target) * kLruBatchPages) * page_;
   return most_bytes(target) - file_bytes(target) + is_kept + out_of_reach > *limit;
 }
 
@@ -184,11 +178,12 @@ Protection::Shelter Protection::shelter_of(NodeId node, const std::vector<NodeId
     shelter.is_hard = shelter.is_hard && most <= min;
     shelter.is_whole = shelter.is_whole && most <= std::max(min, low);
     shelter.least_min = std::min(shelter.least_min, min);
-    const int64_t batches = tasks_in(target) * kLruBatchPages * page_;
+    const int64_t batches = tasks_wanted_in(scenario_, target) * kLruBatchPages * page_;
     shelter.batches_bytes = std::max(shelter.batches_bytes, batches);
     const int64_t first_look = (most >> kFirstPriority) / page_ * page_;
     if (tree()[node].parent == target || first_look == 0) continue;
-    shelter.early_looks_bytes = std::max(shelter.early_looks_bytes, batches + tasks_in(target) * first_look);
+    shelter.early_looks_bytes =
+        std::max(shelter.early_looks_bytes, batches + tasks_wanted_in(scenario_, target) * first_look);
   }
   return shelter;
 }

@@ -29,12 +29,6 @@ std::optional<int64_t> tasks_allowed(const Scenario& scenario, NodeId node) {
   return std::max(*limit, attached_in(scenario, node));
 }
 
-int64_t tasks_wanted_in(const Scenario& scenario, NodeId node) {
-  int64_t sum = 0;
-  for (const size_t i : workers_in(scenario, node)) sum += tasks_wanted(scenario.workers[i].workload);
-  return sum;
-}
-
 bool is_exceeded(const Scenario& scenario, NodeId node) {
   const auto allowed = tasks_allowed(scenario, node);
   return allowed && tasks_wanted_in(scenario, node) > *allowed;

@@ -23,6 +23,7 @@ struct Shown {
   const char* unit;
   double scale;  ///< Of the unit, in the counter's own.
   bool is_gauge = false;
+  std::optional<int64_t> IoRates::*rate = nullptr;  ///< Which limits it, of io.max.
 };
 
 /// Knobs of which the amount is drawn as the bound of a gauge.
@@ -45,11 +46,14 @@ std::optional<Shown> shown_by(const Finding& finding, const IoRates& rates) {
       return Shown{Counter::PidsCurrent, "tasks", "tasks", 1, true};
     case Controller::Io:
       if (finding.unit == "operations") {
-        return rates.read_ops ? Shown{Counter::IoReadOps, "reads", "operations", 1}
-                              : Shown{Counter::IoWriteOps, "writes", "operations", 1};
+        return rates.read_ops
+                   ? Shown{Counter::IoReadOps, "reads", "operations", 1, false, &IoRates::read_ops}
+                   : Shown{Counter::IoWriteOps, "writes", "operations", 1, false, &IoRates::write_ops};
       }
-      return rates.read_bytes ? Shown{Counter::IoReadBytes, "bytes read", "MiB", 1 << 20}
-                              : Shown{Counter::IoWriteBytes, "bytes written", "MiB", 1 << 20};
+      return rates.read_bytes
+                 ? Shown{Counter::IoReadBytes, "bytes read", "MiB", 1 << 20, false, &IoRates::read_bytes}
+                 : Shown{Counter::IoWriteBytes, "bytes written", "MiB", 1 << 20, false,
+                         &IoRates::write_bytes};
     case Controller::Core:
     case Controller::Hugetlb:
       break;
@@ -148,31 +152,26 @@ class Chart {
     return true;
   }
 
+  /// How many actions were over.
+  size_t done_by(int64_t at_ns) const {
+    const auto next =
+        std::find_if(seen_.actions.begin(), seen_.actions.end(),
+                     [=](const ActionObservation& action) { return action.completed_ns > at_ns; });
+    return static_cast<size_t>(next - seen_.actions.begin());
+  }
+  Limits limits_at(int64_t at_ns) const {
+    return tree_in_force(scenario_, seen_, done_by(at_ns))[finding_.node].limits;
+  }
+
   /// A limit as it was in force, also where actions changed it.
   void add_limit(Knob knob) {
     if (!amount(scenario_.tree[finding_.node].limits, knob) && !is_changed(knob)) return;
     std::vector<std::optional<double>> values;
-    size_t done = 0;
     for (const int64_t at : instants_) {
-      while (done < seen_.actions.size() && seen_.actions[done].completed_ns <= at) ++done;
-      const Limits limits = tree_in_force(scenario_, seen_, done)[finding_.node].limits;
-      const auto limit = get<Amount>(limits, knob).value_or(Amount{}).value;
+      const auto limit = get<Amount>(limits_at(at), knob).value_or(Amount{}).value;
       values.push_back(limit ? std::optional(static_cast<double>(*limit) / shown_.scale) : std::nullopt);
     }
     add_bound(std::string(knob_info(knob).name), std::move(values));
-  }
-
-  std::optional<int64_t> shown_rate(const IoRates& rates) const {
-    switch (shown_.counter) {
-      case Counter::IoReadBytes:
-        return rates.read_bytes;
-      case Counter::IoWriteBytes:
-        return rates.write_bytes;
-      case Counter::IoReadOps:
-        return rates.read_ops;
-      default:
-        return rates.write_ops;
-    }
   }
 
   /// Where io.max is changed: what each rate lets pass from when it was set, on top of what had passed.
@@ -180,14 +179,10 @@ class Chart {
     if (finding_.invariant != "io.max" || !is_changed(Knob::IoMax) || chart_.series.empty()) return false;
     const std::vector<std::optional<double>> usage = chart_.series.front().values;
     std::vector<std::optional<double>> values;
-    size_t done = 0;
     size_t begun = 0;
     for (size_t k = 0; k < instants_.size(); ++k) {
-      const size_t before = done;
-      while (done < seen_.actions.size() && seen_.actions[done].completed_ns <= instants_[k]) ++done;
-      if (done != before) begun = k;
-      const Limits limits = tree_in_force(scenario_, seen_, done)[finding_.node].limits;
-      const auto rate = shown_rate(get<IoRates>(limits, Knob::IoMax).value_or(IoRates{}));
+      if (k > 0 && done_by(instants_[k]) != done_by(instants_[k - 1])) begun = k;
+      const auto rate = get<IoRates>(limits_at(instants_[k]), Knob::IoMax).value_or(IoRates{}).*shown_.rate;
       const double seconds = static_cast<double>(instants_[k] - instants_[begun]) / 1e9;
       values.push_back(rate && usage[begun] ? std::optional(*usage[begun] + static_cast<double>(*rate) *
                                                                                 seconds / shown_.scale)
