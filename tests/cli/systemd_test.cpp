@@ -52,6 +52,11 @@ TEST_F(Systemd, AcceptsTheUnitsThatAreInstalled) {
   fs::create_directory(prefix_ / "bin");
   fs::create_symlink(TREELINE_BIN_DIR "/treeline", prefix_ / "bin/treeline");
   expect_accepted(units);
+  std::ostringstream service;
+  service << std::ifstream(units / "treeline-nightly.service").rdbuf();
+  const std::string data = (prefix_ / "share/treeline").string();
+  EXPECT_THAT(service.str(), HasSubstr(" --corpus " + data + "/corpus --known-failures " + data +
+                                       "/known-failures.json --time"));
 }
 
 TEST_F(Systemd, WouldRefuseAServiceWithoutItsProgram) {
