@@ -178,6 +178,7 @@ class Hunt {
   }
 
   void tally(const Verdict& verdict) {
+    std::map<std::string_view, bool> is_conclusive;
     for (const Finding& finding : verdict.findings) {
       InvariantTally& tally = result_.tallies[finding.invariant];
       if (finding.status == Status::Inconclusive) ++tally.inconclusive;
@@ -185,6 +186,13 @@ class Hunt {
       if (finding.status == Status::Violated) ++tally.violated;
       if (finding.status != Status::Inconclusive)
         tally.worst_margin = std::max(tally.worst_margin, finding.margin);
+      if (finding.status == Status::NotApplicable) continue;
+      is_conclusive[finding.invariant] |= finding.status != Status::Inconclusive;
+    }
+    for (const auto& [invariant, is_so] : is_conclusive) {
+      InvariantTally& tally = result_.tallies[std::string(invariant)];
+      ++tally.scenarios;
+      if (is_so) ++tally.conclusive;
     }
   }
 

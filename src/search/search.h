@@ -47,9 +47,12 @@ struct SearchOptions {
   std::function<Result<void>(const Judged&)> on_judged;
 };
 
+/// What one invariant said in a search.
 struct InvariantTally {
-  uint64_t held = 0, violated = 0, inconclusive = 0;
-  double worst_margin = 0;  ///< Over held and violated findings.
+  uint64_t held = 0, violated = 0, inconclusive = 0;  ///< Checks.
+  double worst_margin = 0;                            ///< Over held and violated findings.
+  uint64_t scenarios = 0;                             ///< To which it applied: with at least one check.
+  uint64_t conclusive = 0;                            ///< Of these: with a check that held or was violated.
 };
 
 /// What it took until a failure was first seen; confirming and shrinking come after.

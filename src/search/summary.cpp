@@ -18,15 +18,27 @@ Counts counts_of(const SearchResult& result) {
   return sum;
 }
 
+namespace {
+
+/// Of the scenarios to which the invariant applied, those in which it could have failed.
+std::string share(const InvariantTally& tally) {
+  if (tally.scenarios == 0) return "-";
+  return fmt::format("{:.0f}%",
+                     100.0 * static_cast<double>(tally.conclusive) / static_cast<double>(tally.scenarios));
+}
+
+}  // namespace
+
 std::string summary(const SearchResult& result) {
-  std::string text =
-      fmt::format("{:<26}{:>8}{:>10}{:>14}{:>9}\n", "invariant", "held", "violated", "inconclusive", "worst");
+  constexpr const char* kColumns = "{:<26}{:>8}{:>10}{:>14}{:>9}{:>11}{:>12}\n";
+  std::string text = fmt::format(kColumns, "invariant", "held", "violated", "inconclusive", "worst",
+                                 "scenarios", "conclusive");
   for (const Invariant& invariant : invariants()) {
     const auto found = result.tallies.find(std::string(invariant.name));
     const InvariantTally tally = found == result.tallies.end() ? InvariantTally{} : found->second;
-    text += fmt::format("{:<26}{:>8}{:>10}{:>14}{:>9}\n", invariant.name, tally.held, tally.violated,
-                        tally.inconclusive,
-                        tally.worst_margin > 0 ? fmt::format("{:.2f}", tally.worst_margin) : "-");
+    text += fmt::format(kColumns, invariant.name, tally.held, tally.violated, tally.inconclusive,
+                        tally.worst_margin > 0 ? fmt::format("{:.2f}", tally.worst_margin) : "-",
+                        tally.scenarios, share(tally));
   }
   text += fmt::format("\n{:<26}{:>10}{:>14}\n", "property", "scenarios", "per minute");
   for (const auto& [name, count] : result.scenarios_by_property) {
@@ -46,10 +58,9 @@ std::string to_json(const SearchResult& result) {
   using Json = nlohmann::ordered_json;
   Json invariants = Json::object();
   for (const auto& [name, tally] : result.tallies) {
-    invariants[name] = {{"held", tally.held},
-                        {"violated", tally.violated},
-                        {"inconclusive", tally.inconclusive},
-                        {"worst", tally.worst_margin}};
+    invariants[name] = {
+        {"held", tally.held},          {"violated", tally.violated},   {"inconclusive", tally.inconclusive},
+        {"worst", tally.worst_margin}, {"scenarios", tally.scenarios}, {"conclusive", tally.conclusive}};
   }
   Json failures = Json::array();
   for (size_t i = 0; i < result.failures.size(); ++i) {

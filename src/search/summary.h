@@ -15,14 +15,14 @@ struct Counts {
 };
 Counts counts_of(const SearchResult& result);
 
-/// The tables at the end of a search: checks by invariant, those that judged nothing included, and scenarios
-/// by property.
+/// The tables at the end of a search: checks by invariant, those that judged nothing included, with the
+/// scenarios to which it applied and how many of these were conclusive; and scenarios by property.
 std::string summary(const SearchResult& result);
 
 /// The same for programs: {"scenarios", "seconds", "infrastructure_errors", "invariants": {NAME: {"held",
-/// "violated", "inconclusive", "worst"}}, "failures": [{"file", "invariant", "flaky", "scenarios", "seconds",
-/// "nodes", "workers", "actions", "minimum_proven", "shrink_runs"}]}. A failure's scenarios and seconds are
-/// those until it was seen, its size that of the minimum.
+/// "violated", "inconclusive", "worst", "scenarios", "conclusive"}}, "failures": [{"file", "invariant",
+/// "flaky", "scenarios", "seconds", "nodes", "workers", "actions", "minimum_proven", "shrink_runs"}]}. A
+/// failure's scenarios and seconds are those until it was seen, its size that of the minimum.
 std::string to_json(const SearchResult& result);
 
 }  // namespace treeline

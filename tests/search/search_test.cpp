@@ -47,6 +47,8 @@ TEST(Search, HealthyKernelHoldsWithoutFailures) {
   EXPECT_EQ(result->tallies.at("kernel.health").held, 100u);
   EXPECT_EQ(result->tallies.at("kernel.health").violated, 0u);
   EXPECT_GT(result->tallies.at("knob.readback").held, 100u);
+  EXPECT_LE(result->tallies.at("knob.readback").scenarios, 100u);
+  EXPECT_EQ(result->tallies.at("knob.readback").conclusive, result->tallies.at("knob.readback").scenarios);
 }
 
 TEST(Search, WhatCouldNotShowAViolationIsCountedAsInconclusive) {
@@ -59,6 +61,8 @@ TEST(Search, WhatCouldNotShowAViolationIsCountedAsInconclusive) {
   ASSERT_TRUE(result);
   EXPECT_EQ(result->tallies.at("kernel.health").inconclusive, 100u);
   EXPECT_EQ(result->tallies.at("kernel.health").held, 0u);
+  EXPECT_EQ(result->tallies.at("kernel.health").scenarios, 100u);
+  EXPECT_EQ(result->tallies.at("kernel.health").conclusive, 0u);
   EXPECT_TRUE(result->failures.empty());
 }
 

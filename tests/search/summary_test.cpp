@@ -14,7 +14,7 @@ TEST(Summary, TellsPrograms) {
   SearchResult result;
   result.scenarios = 7;
   result.seconds = 2.5;
-  result.tallies["pids.max"] = {3, 1, 2, 1.5};
+  result.tallies["pids.max"] = {3, 1, 2, 1.5, 5, 4};
   Counterexample failure;
   failure.scenario.tree.nodes = {{"a", kNoParent, {}}, {"b", 0, {}}};
   failure.scenario.workers = {{1, Idle{}}};
@@ -27,11 +27,22 @@ TEST(Summary, TellsPrograms) {
   std::string text = to_json(result);
   text.erase(std::remove_if(text.begin(), text.end(), [](char c) { return c == ' ' || c == '\n'; }),
              text.end());
-  EXPECT_EQ(text,
-            R"({"scenarios":7,"seconds":2.5,"infrastructure_errors":0,)"
-            R"("invariants":{"pids.max":{"held":3,"violated":1,"inconclusive":2,"worst":1.5}},)"
-            R"("failures":[{"file":"failures/x.json","invariant":"pids.max","flaky":false,"scenarios":6,)"
-            R"("seconds":1.25,"nodes":2,"workers":1,"actions":0,"minimum_proven":true,"shrink_runs":5}]})");
+  EXPECT_EQ(
+      text,
+      R"({"scenarios":7,"seconds":2.5,"infrastructure_errors":0,)"
+      R"("invariants":{"pids.max":{"held":3,"violated":1,"inconclusive":2,"worst":1.5,"scenarios":5,"conclusive":4}},)"
+      R"("failures":[{"file":"failures/x.json","invariant":"pids.max","flaky":false,"scenarios":6,)"
+      R"("seconds":1.25,"nodes":2,"workers":1,"actions":0,"minimum_proven":true,"shrink_runs":5}]})");
+}
+
+TEST(Summary, SaysInHowManyScenariosAnInvariantCouldHaveFailed) {
+  SearchResult result;
+  result.tallies["pids.max"] = {3, 1, 2, 1.5, 5, 4};
+  const std::string text = summary(result);
+  EXPECT_NE(text.find("pids.max                         3         1             2     1.50          5"
+                      "         80%\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST(Summary, IsLeftByEachSearchWithTheScenariosUntilItsFailure) {
