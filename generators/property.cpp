@@ -46,6 +46,7 @@ constexpr std::array<std::string_view, 2> kRulesAims{"knob.readback", "knob.refu
 constexpr std::array<std::string_view, 1> kMemoryHighAims{"memory.high"};
 constexpr std::array<std::string_view, 1> kOomGroupAims{"memory.oom_group"};
 constexpr std::array<std::string_view, 2> kSwapAims{"memory.swap_max", "memory.oom_swap"};
+constexpr std::array<std::string_view, 1> kSwapChangeAims{"memory.swap_max"};
 constexpr std::array<std::string_view, 1> kProtectionAims{"memory.protection"};
 constexpr std::array<std::string_view, 1> kHierarchyAims{"cgroup.hierarchy"};
 constexpr std::array<std::string_view, 1> kPartitionAims{"cpuset.confinement"};
@@ -68,7 +69,7 @@ struct Entry {
   rc::Gen<Scenario> (*gen)(const Constraints&);
 };
 
-constexpr size_t kCount = 34;
+constexpr size_t kCount = 37;
 
 const std::array<Entry, kCount>& entries() {
   static const std::array<Entry, kCount> kEntries{{
@@ -119,6 +120,16 @@ const std::array<Entry, kCount>& entries() {
       {{"memory_high_change", "A memory.high that is changed while work runs slows down from then on",
         kMemoryHigh, kMemoryHighAims},
        memory_high_change_gen},
+      {{"memory_protection_change",
+        "What is protected while work runs is spared when memory runs short from then on", kProtection,
+        kProtectionAims},
+       memory_protection_change_gen},
+      {{"oom_group_change", "A memory.oom.group that is set while work runs counts from then on", kOomGroup,
+        kOomGroupAims},
+       oom_group_change_gen},
+      {{"swap_change", "A memory.swap.max that is changed while work runs binds from then on", kSwap,
+        kSwapChangeAims},
+       swap_change_gen},
       {{"io_change", "An io.max that is changed while work runs binds from then on", kIoMax, kIoAims},
        io_change_gen},
       {{"pids_change", "A pids.max that is changed while work runs binds from then on", kPidsMax,
@@ -211,7 +222,8 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   }
   if (machine.knobs.empty()) return "no controller is usable here, so there is nothing to set";
   const auto version = machine.knob_context(Controller::Memory).version;
-  if (property.name == "swap" && (machine.swap_bytes == 0 || version == CgroupVersion::V1)) {
+  const bool needs_swap = property.name == "swap" || property.name == "swap_change";
+  if (needs_swap && (machine.swap_bytes == 0 || version == CgroupVersion::V1)) {
     return machine.swap_bytes == 0 ? "this machine has no swap" : "v1 limits the sum of memory and swap only";
   }
   if (property.name == "kill" && !machine.controllers.contains(Controller::Core)) {

@@ -24,9 +24,10 @@ struct Property {
 /// cpu_bandwidth, cpu_entitlement, cpu_no_throttle, cpu_fairness, cpuset, memory, pids, io, freezer, rules
 /// (read-back and refusals), mixed (everything at once); on v2 also memory_high, oom_group, swap, hierarchy,
 /// partition, kill, memory_protection; cpu_contention. In motion: cpu_bandwidth_change, cpu_fairness_change,
-/// memory_change, memory_high_change, io_change, pids_change, cpu_migration, memory_migration,
-/// pids_migration, thread_migration, cpuset_change, cpu_hotplug, groups, controllers, refusals. Of those with
-/// actions a part has attempts (model/attempts.h), too.
+/// memory_change, memory_high_change, memory_protection_change, oom_group_change, swap_change, io_change,
+/// pids_change, cpu_migration, memory_migration, pids_migration, thread_migration, cpuset_change,
+/// cpu_hotplug, groups, controllers, refusals. Of those with actions a part has attempts (model/attempts.h),
+/// too.
 std::span<const Property> properties();
 const Property* find_property(std::string_view name);
 

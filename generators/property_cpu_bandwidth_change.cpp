@@ -19,6 +19,14 @@ CpuBandwidth draw_bandwidth(int parallel, const std::optional<CpuBandwidth>& cei
                         ceiling);
 }
 
+/// A burst for who has a quota, or another one, or none.
+void draw_burst(Scenario& scenario, int64_t at_us, NodeId node, const MachineFacts& machine) {
+  const auto bandwidth = get<CpuBandwidth>(by_now(scenario).tree[node].limits, Knob::CpuMax);
+  if (!machine.has(Knob::CpuMaxBurst) || !bandwidth || !bandwidth->quota_us || !*chance(30)) return;
+  const Amount burst{*chance(30) ? 0 : *uniform<int64_t>(0, *bandwidth->quota_us)};
+  add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::CpuMaxBurst, burst}, machine);
+}
+
 void draw_changes(Scenario& scenario, NodeId target, const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const int parallel = std::max(1, parallelism(scenario, target, machine));
@@ -31,6 +39,7 @@ void draw_changes(Scenario& scenario, NodeId target, const Constraints& constrai
     const CpuBandwidth value = is_cleared ? CpuBandwidth{std::nullopt, *period_gen(2'000, 100'000)}
                                           : draw_bandwidth(parallel, bandwidth_above(tree, node));
     add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::CpuMax, value}, machine);
+    draw_burst(scenario, at_us, node, machine);
     at_us += stretch_us(by_now(scenario), target, 1'000 * *uniform<int64_t>(20, 80), machine);
   }
   scenario.window = fixed_window(static_cast<double>(at_us), constraints);

@@ -11,13 +11,14 @@ namespace {
 
 /// Its weight may be changed: what has another kind of it may not get a second one.
 bool takes_a_weight(const Limits& limits) {
-  return !limits.contains(Knob::CpuWeightNice) && !limits.contains(Knob::CpuIdle);
+  return !limits.contains(Knob::CpuWeightNice) && amount(limits, Knob::CpuIdle) != 1;
 }
 
 /// Within what makes each sibling run often within the window, or anything.
 Amount draw_weight() { return {*chance(20) ? *log_uniform(1, 10'000) : *log_uniform(20, 1'000)}; }
 
-std::vector<NodeId> reweighable(const Scenario& scenario) {
+/// Those below the root for whose hogs a weight counts.
+std::vector<NodeId> contenders_of(const Scenario& scenario) {
   std::vector<NodeId> nodes;
   for (NodeId node = 1; node < scenario.tree.size(); ++node) {
     const bool has_hogs =
@@ -25,9 +26,24 @@ std::vector<NodeId> reweighable(const Scenario& scenario) {
           return scenario.tree.is_in_subtree(worker.node, node) &&
                  std::holds_alternative<CpuHog>(worker.workload);
         });
-    if (has_hogs && takes_a_weight(scenario.tree[node].limits)) nodes.push_back(node);
+    if (has_hogs) nodes.push_back(node);
   }
   return nodes;
+}
+
+/// Another weight; at times idle, which is the least of all, or no longer.
+void draw_reweighing(Scenario& scenario, int64_t at_us, NodeId node, const MachineFacts& machine) {
+  const Scenario now = by_now(scenario);
+  const Limits& limits = now.tree[node].limits;
+  const bool is_idle = amount(limits, Knob::CpuIdle) == 1;
+  Action change{at_us, Action::Kind::SetLimit, node, Knob::CpuWeight, draw_weight()};
+  if (machine.has(Knob::CpuIdle) && (is_idle || *chance(25))) {
+    change.knob = Knob::CpuIdle;
+    change.value = Amount{is_idle ? 0 : 1};
+  } else if (!takes_a_weight(limits)) {
+    return;
+  }
+  add_change(scenario, change, machine);
 }
 
 std::vector<int> hogs_of(const Scenario& scenario) {
@@ -54,10 +70,9 @@ Scenario draw_cpu_fairness_change(const Constraints& constraints) {
   int64_t at_us = 0;
   for (int i = 0; i < count; ++i) {
     at_us += 1'000 * *uniform<int64_t>(10, 60);
-    const std::vector<NodeId> nodes = reweighable(by_now(scenario));
+    const std::vector<NodeId> nodes = contenders_of(by_now(scenario));
     if (!nodes.empty() && *chance(60)) {
-      add_change(scenario, {at_us, Action::Kind::SetLimit, *one_of(nodes), Knob::CpuWeight, draw_weight()},
-                 constraints.machine);
+      draw_reweighing(scenario, at_us, *one_of(nodes), constraints.machine);
     } else if (!hogs.empty()) {
       add_migration(scenario, at_us, hogs, arena);
     }

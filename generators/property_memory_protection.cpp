@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "generators/changes_gen.h"
 #include "generators/gens.h"
 #include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
@@ -193,7 +194,47 @@ Scenario draw_memory_protection(const Constraints& constraints) {
   return finished(std::move(scenario), constraints);
 }
 
+/// Protection that some groups have only later, in place of other or none.
+void protect_later(Scenario& scenario, const MachineFacts& machine, int64_t at_us) {
+  Tree& tree = scenario.tree;
+  for (NodeId node = 0; node < tree.size(); ++node) {
+    for (const Knob knob : {Knob::MemoryMin, Knob::MemoryLow}) {
+      const auto drawn = get<Amount>(tree[node].limits, knob);
+      if (!drawn || !*chance(60)) continue;
+      tree[node].limits.erase(knob);
+      if (*chance(40)) tree[node].limits[knob] = Amount{*log_uniform(4096, 16 * kMiB)};
+      add_change(scenario, {at_us, Action::Kind::SetLimit, node, knob, *drawn}, machine);
+    }
+  }
+}
+
+/// All touch their memory while nothing limits it. Then protection is set, and then what made memory short
+/// from the start in the scenario as drawn.
+Scenario draw_memory_protection_change(const Constraints& constraints) {
+  const MachineFacts& machine = constraints.machine;
+  Scenario scenario = draw_memory_protection(constraints);
+  const Tree drawn = scenario.tree;
+  for (Node& node : scenario.tree.nodes) node.limits.erase(Knob::MemoryMax);
+  const int64_t touched_us = std::min(touched_after_us(scenario), constraints.max_window_us - 100'000);
+  int64_t at_us = *chance(50) ? touched_us : 1'000 * *uniform<int64_t>(1, 20);
+  protect_later(scenario, machine, at_us);
+  at_us = touched_us + 1'000 * *uniform<int64_t>(5, 30);
+  for (NodeId node = 0; node < drawn.size(); ++node) {
+    const auto limit = get<Amount>(drawn[node].limits, Knob::MemoryMax);
+    if (!limit) continue;
+    if (*chance(30)) scenario.tree[node].limits[Knob::MemoryMax] = Amount{constraints.max_memory_bytes};
+    add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::MemoryMax, *limit}, machine);
+  }
+  scenario.window = fixed_window(static_cast<double>(at_us + 50'000), constraints);
+  return finished(std::move(scenario), constraints);
+}
+
 }  // namespace
+
+rc::Gen<Scenario> memory_protection_change_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw_memory_protection_change(constraints); })
+      .as("memory_protection_change");
+}
 
 rc::Gen<Scenario> memory_protection_gen(const Constraints& constraints) {
   return rc::gen::exec([constraints] { return draw_memory_protection(constraints); }).as("memory_protection");

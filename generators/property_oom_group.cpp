@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "generators/changes_gen.h"
 #include "generators/gens.h"
 #include "generators/limits_gen.h"
 #include "generators/scenario_gen.h"
@@ -31,6 +32,8 @@ Scenario draw_oom_group(const Constraints& constraints) {
   // The limit that is hit is the group's own, or one above.
   const NodeId limited = *chance(60) ? ground.target : *one_of(tree.lineage(ground.target));
   tree[limited].limits[Knob::MemoryMax] = Amount{limit};
+  // What may be swapped out need not be killed.
+  if (constraints.machine.swap_bytes > 0) tree[limited].limits[Knob::MemorySwapMax] = Amount{0};
   // Often the flag is on another level, too: the highest below the limit decides.
   if (*chance(60)) tree[*one_of(tree.lineage(ground.below.front()))].limits[Knob::MemoryOomGroup] = Amount{1};
   bool is_first = true;
@@ -50,7 +53,34 @@ Scenario draw_oom_group(const Constraints& constraints) {
   return finished_memory(std::move(scenario), constraints);
 }
 
+/// All touch their memory while nothing limits it. Then flags are set or taken, and then the limit.
+Scenario draw_oom_group_change(const Constraints& constraints) {
+  const MachineFacts& machine = constraints.machine;
+  Scenario scenario = draw_oom_group(constraints);
+  const Tree drawn = scenario.tree;
+  for (Node& node : scenario.tree.nodes) node.limits.erase(Knob::MemoryMax);
+  int64_t at_us = std::min(touched_after_us(scenario), constraints.max_window_us - 200'000);
+  for (NodeId node = 0; node < drawn.size(); ++node) {
+    const auto flag = amount(drawn[node].limits, Knob::MemoryOomGroup);
+    if (!flag || !*chance(80)) continue;
+    scenario.tree[node].limits.erase(Knob::MemoryOomGroup);
+    if (*flag == 0) scenario.tree[node].limits[Knob::MemoryOomGroup] = Amount{1};
+    add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::MemoryOomGroup, Amount{flag}}, machine);
+    if (*chance(50)) at_us += 1'000 * *uniform<int64_t>(1, 10);
+  }
+  for (NodeId node = 0; node < drawn.size(); ++node) {
+    const auto limit = get<Amount>(drawn[node].limits, Knob::MemoryMax);
+    if (limit) add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::MemoryMax, *limit}, machine);
+  }
+  scenario.window = fixed_window(static_cast<double>(at_us + 30'000), constraints);
+  return finished(std::move(scenario), constraints);
+}
+
 }  // namespace
+
+rc::Gen<Scenario> oom_group_change_gen(const Constraints& constraints) {
+  return rc::gen::exec([constraints] { return draw_oom_group_change(constraints); }).as("oom_group_change");
+}
 
 rc::Gen<Scenario> oom_group_gen(const Constraints& constraints) {
   return rc::gen::exec([constraints] { return draw_oom_group(constraints); }).as("oom_group");

@@ -84,6 +84,21 @@ void draw_switch(Scenario& scenario, int64_t at_us, const MachineFacts& machine)
   scenario.actions.push_back(goes);
 }
 
+/// A limit of the hierarchy that is set, or lowered below what is there, and one more group that it refuses.
+void draw_fuller_hierarchy(Scenario& scenario, int64_t at_us, NodeId target, const MachineFacts& machine) {
+  const NodeId full = *one_of(scenario.tree.lineage(target));
+  const int levels = scenario.tree.depth(target) - scenario.tree.depth(full);
+  const bool is_deep = *chance(50);
+  const Knob knob = is_deep ? Knob::CgroupMaxDepth : Knob::CgroupMaxDescendants;
+  if (!machine.has(knob)) return;
+  const int there = is_deep ? levels : groups_in(scenario, full, machine, Controller::Core) - 1;
+  Scenario tried = scenario;
+  if (!add_change(tried, {at_us, Action::Kind::SetLimit, full, knob, Amount{*uniform(0, there)}}, machine))
+    return;
+  tried.actions.push_back({at_us, Action::Kind::TryCreate, target});
+  if (unmet(tried, machine).empty()) scenario = std::move(tried);
+}
+
 Scenario draw_refusals(const Constraints& constraints) {
   const MachineFacts& machine = constraints.machine;
   const Ground ground = *ground_gen(constraints, 4, *uniform(0, 2));
@@ -97,6 +112,7 @@ Scenario draw_refusals(const Constraints& constraints) {
   int64_t at_us = 1'000 * *uniform<int64_t>(5, 30);
   draw_refused_quota(scenario, at_us);
   draw_emptied_cpuset(scenario, at_us, machine);
+  if (*chance(25)) draw_fuller_hierarchy(scenario, at_us, ground.target, machine);
   if (*chance(30)) draw_switch(scenario, at_us, machine);
   at_us += stretch_us(by_now(scenario), ground.target, 1'000 * *uniform<int64_t>(20, 60), machine);
   scenario.window = fixed_window(static_cast<double>(at_us), constraints);

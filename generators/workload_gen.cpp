@@ -95,6 +95,17 @@ Workload draw_pressing(const Tree& tree, NodeId node, WorkloadKind kind, int sha
 
 }  // namespace
 
+int64_t touched_after_us(const Scenario& scenario) {
+  constexpr int64_t kPageUs = 150;
+  constexpr int64_t kReadPageUs = 250;  // from a disk
+  int64_t sum_us = 0;
+  for (const Worker& worker : scenario.workers) {
+    const auto* hog = std::get_if<MemoryHog>(&worker.workload);
+    if (hog) sum_us += hog->bytes / 4096 * (hog->kind == MemoryKind::File ? kReadPageUs : kPageUs);
+  }
+  return std::max(kTouchedAfterUs, sum_us / 1'000 * 1'000);
+}
+
 rc::Gen<Workload> workload_gen(WorkloadKind kind, int share, const Constraints& constraints) {
   return rc::gen::exec([=]() -> Workload {
            switch (kind) {

@@ -14,6 +14,9 @@ namespace treeline {
 inline constexpr int64_t kWorkerOverheadBytes = 512 << 10;
 /// Memory hogs have touched all by then, also where a page takes 50 us.
 inline constexpr int64_t kTouchedAfterUs = 150'000;
+/// When those of the scenario have, one page after another, if that is later: 150 us each, 250 us where it is
+/// read from a file, as in the lab.
+int64_t touched_after_us(const Scenario& scenario);
 
 /// Any workload of the kind, within the constraints, whatever the limits are. `share` is how many workers
 /// divide the scenario's memory and processes among them.

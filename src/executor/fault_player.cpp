@@ -305,6 +305,18 @@ bool FaultPlayer::ignores_change(Knob knob) const {
       return is(PlantedFault::MemoryHighChangeMissed);
     case Knob::IoMax:
       return is(PlantedFault::IoMaxChangeMissed);
+    case Knob::MemorySwapMax:
+      return is(PlantedFault::SwapMaxChangeMissed);
+    case Knob::MemoryLow:
+    case Knob::MemoryMin:
+      return is(PlantedFault::ProtectionChangeMissed);
+    case Knob::MemoryOomGroup:
+      return is(PlantedFault::OomGroupChangeMissed);
+    case Knob::CgroupMaxDepth:
+    case Knob::CgroupMaxDescendants:
+      return is(PlantedFault::HierarchyChangeMissed);
+    case Knob::CpuIdle:
+      return is(PlantedFault::CpuIdleChangeMissed);
     case Knob::PidsMax:
       return is(PlantedFault::PidsMaxChangeMissed);
     default:

@@ -42,7 +42,7 @@ class Instant {
       case Action::Kind::TryRemove:
         return is_held(action.node) ? EBUSY : 0;
       case Action::Kind::TryCreate:
-        return expected_child_errno(whole_, action.node, machine_);
+        return due_of_creation(action.node);
       case Action::Kind::TryControllerOff:
         return is_given_on(action) ? EBUSY : 0;
       case Action::Kind::TryControllerOn:
@@ -108,6 +108,13 @@ class Instant {
     return std::all_of(machine_.controllers.begin(), machine_.controllers.end(), [&](const auto& known) {
       return has_leaf_proxy(whole_, node, machine_, known.first);
     });
+  }
+
+  /// By the limits as they stand; a group that a task may come to has its leaf proxy all the time.
+  int due_of_creation(NodeId node) const {
+    Scenario scenario = whole_;
+    scenario.tree = now_.tree;
+    return expected_child_errno(scenario, node, machine_);
   }
 
   int due_of_migration(const Action& action) const {

@@ -52,9 +52,14 @@ enum class PlantedFault : uint8_t {
   CpuMaxChangeMissed,       ///< A change of cpu.max while work runs is taken and does nothing.
   MemoryMaxChangeMissed,    ///< The same of memory.max.
   MemoryHighChangeMissed,   ///< The same of memory.high.
+  SwapMaxChangeMissed,      ///< The same of memory.swap.max.
+  ProtectionChangeMissed,   ///< The same of memory.low and memory.min.
+  OomGroupChangeMissed,     ///< The same of memory.oom.group.
+  HierarchyChangeMissed,    ///< The same of cgroup.max.depth and cgroup.max.descendants.
   IoMaxChangeMissed,        ///< The same of io.max.
   PidsMaxChangeMissed,      ///< The same of pids.max.
   CpuWeightChangeMissed,    ///< The same of cpu.weight.
+  CpuIdleChangeMissed,      ///< The same of cpu.idle.
   CpusetChangeMissed,       ///< The same of cpuset.cpus.
   CpuMaxLostOnHotplug,      ///< cpu.max is not enforced any more once a CPU has gone offline.
   ChangeReadbackWrong,      ///< A limit that was changed while work runs reads back ten times as high.

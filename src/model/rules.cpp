@@ -270,8 +270,7 @@ void check_change(const Scenario& scenario, size_t i, const MachineFacts& machin
              machine.knob_context(Controller::Memory).version == CgroupVersion::V1 &&
              tree[action.node].limits.contains(Knob::MemorySwapMax)) {
     faults.push_back({path, "v1 limits the sum with swap, which would change its meaning"});
-  } else if (action.knob == Knob::CpuWeight && (tree[action.node].limits.contains(Knob::CpuWeightNice) ||
-                                                tree[action.node].limits.contains(Knob::CpuIdle))) {
+  } else if (action.knob == Knob::CpuWeight && tree[action.node].limits.contains(Knob::CpuWeightNice)) {
     faults.push_back({path, "the node has its weight by another knob"});
   } else if (const int error = due_errno(scenario, i, machine, every_action)) {
     faults.push_back({path, fmt::format("the kernel's rules refuse it ({})", strerrorname_np(error))});

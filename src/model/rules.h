@@ -54,7 +54,7 @@ bool has_leaf_proxy(const Scenario& scenario, NodeId node, const MachineFacts& m
 /// The subtree's groups in the controller's hierarchy, leaf proxies among them.
 int groups_in(const Scenario& scenario, NodeId top, const MachineFacts& machine, Controller controller);
 
-/// Some node carries cgroup.max.depth or cgroup.max.descendants.
+/// Some node carries, or is given, cgroup.max.depth or cgroup.max.descendants.
 bool limits_the_hierarchy(const Scenario& scenario);
 /// What mkdir of one more group below the node must be answered: EAGAIN or 0. kernel/cgroup/cgroup.c,
 /// cgroup_check_hierarchy_limits: each group from the parent up refuses if it has max_descendants live

@@ -31,9 +31,11 @@ int groups_in(const Scenario& scenario, NodeId top, const MachineFacts& machine,
 }
 
 bool limits_the_hierarchy(const Scenario& scenario) {
-  return std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(), [](const Node& node) {
-    return node.limits.contains(Knob::CgroupMaxDepth) || node.limits.contains(Knob::CgroupMaxDescendants);
-  });
+  return changes(scenario, Knob::CgroupMaxDepth) || changes(scenario, Knob::CgroupMaxDescendants) ||
+         std::any_of(scenario.tree.nodes.begin(), scenario.tree.nodes.end(), [](const Node& node) {
+           return node.limits.contains(Knob::CgroupMaxDepth) ||
+                  node.limits.contains(Knob::CgroupMaxDescendants);
+         });
 }
 
 int expected_child_errno(const Scenario& scenario, NodeId node, const MachineFacts& machine) {

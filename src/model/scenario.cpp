@@ -25,8 +25,11 @@ std::string describe(const Strategy& strategy) {
 }
 
 std::span<const Knob> changeable_knobs() {
-  static constexpr std::array kKnobs{Knob::CpuMax,     Knob::CpuWeight, Knob::CpusetCpus, Knob::MemoryMax,
-                                     Knob::MemoryHigh, Knob::PidsMax,   Knob::IoMax};
+  static constexpr std::array kKnobs{Knob::CpuMax,        Knob::CpuMaxBurst,    Knob::CpuWeight,
+                                     Knob::CpuIdle,       Knob::CpusetCpus,     Knob::MemoryMax,
+                                     Knob::MemorySwapMax, Knob::MemoryHigh,     Knob::MemoryLow,
+                                     Knob::MemoryMin,     Knob::MemoryOomGroup, Knob::PidsMax,
+                                     Knob::IoMax,         Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants};
   return kKnobs;
 }
 
@@ -92,13 +95,28 @@ std::string describe(const Action& action, const Tree& tree) {
   return text;
 }
 
+namespace {
+
+/// kernel/sched/core.c, sched_group_set_idle: who becomes idle loses its weight, and who is no longer has the
+/// default one.
+void set_limit(Limits& limits, Knob knob, const KnobValue& value) {
+  if (knob == Knob::CpuIdle && amount(limits, knob).value_or(0) != std::get<Amount>(value).value) {
+    limits.erase(Knob::CpuWeight);
+    limits.erase(Knob::CpuWeightNice);
+  }
+  limits[knob] = value;
+}
+
+}  // namespace
+
 Scenario scenario_after(const Scenario& scenario, size_t actions, const std::function<bool(size_t)>& taken) {
   Scenario after = scenario;
   after.actions.clear();
   for (size_t i = 0; i < actions; ++i) {
     const Action& action = scenario.actions[i];
     if (!taken(i)) continue;
-    if (action.kind == Action::Kind::SetLimit) after.tree[action.node].limits[action.knob] = action.value;
+    if (action.kind == Action::Kind::SetLimit)
+      set_limit(after.tree[action.node].limits, action.knob, action.value);
     if (action.kind == Action::Kind::Migrate) {
       after.workers[static_cast<size_t>(action.worker)].node = action.node;
     }

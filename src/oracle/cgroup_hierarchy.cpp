@@ -4,6 +4,7 @@
 
 #include "model/rules.h"
 #include "oracle/finding.h"
+#include "oracle/segments.h"
 
 namespace treeline {
 
@@ -20,8 +21,10 @@ bool is_limited(const Scenario& scenario, NodeId node) {
 
 }  // namespace
 
-std::vector<Finding> judge_cgroup_hierarchy(const Scenario& scenario, const Observation& observation) {
+std::vector<Finding> judge_cgroup_hierarchy(const Scenario& drawn, const Observation& observation) {
   std::vector<Finding> findings;
+  Scenario scenario = drawn;
+  scenario.tree = tree_in_force(drawn, observation, drawn.actions.size());
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const int answered = observation.nodes[static_cast<size_t>(node)].child_errno;
     if (answered == NodeObservation::kNotTried || !is_limited(scenario, node)) continue;

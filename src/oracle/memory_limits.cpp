@@ -100,8 +100,17 @@ int64_t protected_cache_bytes(const Scenario& scenario, NodeId node) {
   return sum;
 }
 
+/// The same by what protected the cache in any stretch.
+int64_t ever_protected_cache_bytes(const std::vector<Segment>& segments, NodeId node) {
+  int64_t most = 0;
+  for (const Segment& segment : segments)
+    most = std::max(most, protected_cache_bytes(segment.scenario, node));
+  return most;
+}
+
 /// The most that was read in a stretch whose limits did not change. memory.peak spans them all.
-void judge_max_in(const Scenario& scenario, const Observation& observation, const Segment& segment,
+void judge_max_in(const Scenario& scenario, const Observation& observation,
+                  const std::vector<Segment>& segments, const Segment& segment,
                   std::vector<Finding>& findings) {
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = memory_limit_bytes(segment.scenario.tree, observation, node);
@@ -116,7 +125,7 @@ void judge_max_in(const Scenario& scenario, const Observation& observation, cons
              (worker.settled_ns >= 0 && worker.settled_ns <= segment.to_ns);
     });
     int64_t bound = *limit + forced_bytes(scenario, observation, node);
-    if (!segment.is_first) bound += protected_cache_bytes(segment.scenario, node);
+    if (!segment.is_first) bound += ever_protected_cache_bytes(segments, node);
     std::string why;
     if (would_keep_bytes(scenario, observation, segment.scenario.tree, node, lives) <=
         static_cast<double>(bound)) {
@@ -136,8 +145,9 @@ void judge_max_in(const Scenario& scenario, const Observation& observation, cons
 std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
   if (changes(scenario, Knob::MemoryMax)) {
-    for (const Segment& segment : segments_of(scenario, observation)) {
-      judge_max_in(scenario, observation, segment, findings);
+    const std::vector<Segment> segments = segments_of(scenario, observation);
+    for (const Segment& segment : segments) {
+      judge_max_in(scenario, observation, segments, segment, findings);
     }
     return findings;
   }

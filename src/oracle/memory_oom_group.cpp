@@ -13,13 +13,24 @@ namespace treeline {
 
 namespace {
 
-/// A limit on the path from the worker's group to `top`, below `top`.
-bool limited_below(const Scenario& scenario, NodeId top, NodeId from) {
+/// A limit on the path from the worker's group to `top`, below `top`, at any time.
+bool limited_below(const Scenario& scenario, const Observation& observation, NodeId top, NodeId from) {
   for (const NodeId node : scenario.tree.lineage(from)) {
     if (node == top) return false;
-    if (amount(scenario.tree[node].limits, Knob::MemoryMax)) return true;
+    const auto limits = amounts_of(scenario, observation, node, Knob::MemoryMax);
+    if (std::any_of(limits.begin(), limits.end(), [](const auto& limit) { return limit.has_value(); }))
+      return true;
   }
   return false;
+}
+
+/// Somebody was killed while it was not yet settled which groups go as a whole.
+bool killed_too_early(const Scenario& scenario, const Observation& observation) {
+  if (!changes(scenario, Knob::MemoryOomGroup)) return false;
+  const int64_t settled_ns = last_change_ns(scenario, observation, Knob::MemoryOomGroup);
+  return std::any_of(observation.workers.begin(), observation.workers.end(), [&](const auto& worker) {
+    return worker.end == WorkerEnd::OomKilled && worker.ended_ns <= settled_ns;
+  });
 }
 
 /// Had ended by itself, or could never start: nobody could kill it.
@@ -33,15 +44,15 @@ bool was_killed(const WorkerObservation& worker) {
 
 std::vector<Finding> judge_memory_oom_group(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  // A memory.max that comes or goes kills and reclaims by itself: nothing is said of it here.
-  if (changes(scenario, Knob::MemoryMax)) return findings;
   if (machine_was_out_of_memory(observation)) return findings;
+  const Tree tree = scenario_at_end(scenario, observation).tree;
+  const bool is_too_early = killed_too_early(scenario, observation);
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
-    if (amount(scenario.tree[node].limits, Knob::MemoryOomGroup) != 1) continue;
+    if (amount(tree[node].limits, Knob::MemoryOomGroup) != 1) continue;
     const std::vector<size_t> workers = workers_in(scenario, node);
-    const bool any_victim = std::any_of(workers.begin(), workers.end(), [&](size_t i) {
+    const bool any_victim = !is_too_early && std::any_of(workers.begin(), workers.end(), [&](size_t i) {
       return observation.workers[i].end == WorkerEnd::OomKilled &&
-             !limited_below(scenario, node, scenario.workers[i].node);
+             !limited_below(scenario, observation, node, scenario.workers[i].node);
     });
     const auto left = std::count_if(workers.begin(), workers.end(), [&](size_t i) {
       return !was_killed(observation.workers[i]) && !was_gone(observation.workers[i]);
@@ -50,6 +61,7 @@ std::vector<Finding> judge_memory_oom_group(const Scenario& scenario, const Obse
     std::string why;
     if (workers.size() < 2) why = "there is one worker only";
     if (!any_victim) why = "nobody was killed for a limit of it or above";
+    if (is_too_early) why = "somebody was killed before the last flag was set";
     Finding finding =
         is_true({"memory.oom_group", Controller::Memory, node, "workers"}, !any_victim || left == 0,
                 fmt::format("{} with memory.oom.group: {} of its {} workers outlived an OOM kill",

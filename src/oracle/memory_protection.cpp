@@ -30,7 +30,9 @@ class Protection {
   Protection(const Scenario& scenario, const Observation& observation)
       : scenario_(scenario), observation_(observation), page_(observation.machine.page_size) {}
 
-  std::vector<Finding> judge() const;
+  std::vector<Finding> judge(bool with_kills) const;
+  /// Some limit may make somebody reclaim.
+  bool is_pressed() const;
 
  private:
   const Tree& tree() const { return scenario_.tree; }
@@ -322,11 +324,44 @@ void Protection::judge_kills(NodeId target, std::vector<Finding>& findings) cons
   findings.push_back(std::move(finding));
 }
 
-std::vector<Finding> Protection::judge() const {
+std::vector<Finding> Protection::judge(bool with_kills) const {
   std::vector<Finding> findings;
   for (NodeId node = 0; node < tree().size(); ++node) judge_group(node, findings);
-  for (NodeId node = 0; node < tree().size(); ++node) judge_kills(node, findings);
+  for (NodeId node = 0; with_kills && node < tree().size(); ++node) judge_kills(node, findings);
   return findings;
+}
+
+bool Protection::is_pressed() const {
+  for (NodeId node = 0; node < tree().size(); ++node) {
+    for (const Knob knob : {Knob::MemoryMax, Knob::MemoryHigh}) {
+      const auto limit = amount(tree()[node].limits, knob);
+      if (limit && most_bytes(node) > *limit / page_ * page_) return true;
+    }
+  }
+  return false;
+}
+
+bool is_change_of(const Action& action, Knob knob) {
+  return action.kind == Action::Kind::SetLimit && action.knob == knob;
+}
+
+/// As it stands in the end, if it may be judged as if it had stood so from the start; see the header.
+std::optional<Scenario> as_if_from_the_start(const Scenario& scenario, const Observation& observation) {
+  bool was_lowered = false;
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    if (!was_changed(observation, i)) continue;
+    const Scenario before = scenario_in_force(scenario, observation, i);
+    if (is_change_of(action, Knob::MemoryLow) || is_change_of(action, Knob::MemoryMin)) {
+      if (was_lowered || Protection(before, observation).is_pressed()) return std::nullopt;
+    }
+    if (!is_change_of(action, Knob::MemoryMax)) continue;
+    const auto old = amount(before.tree[action.node].limits, Knob::MemoryMax);
+    const auto limit = std::get<Amount>(action.value).value;
+    if (!limit || (old && *old < *limit)) return std::nullopt;
+    was_lowered = true;
+  }
+  return scenario_at_end(scenario, observation);
 }
 
 }  // namespace
@@ -334,9 +369,13 @@ std::vector<Finding> Protection::judge() const {
 std::vector<Finding> judge_memory_protection(const Scenario& scenario, const Observation& observation) {
   const MachineFacts& machine = observation.machine;
   const bool is_v2 = machine.knob_context(Controller::Memory).version == CgroupVersion::V2;
-  // A limit that comes or goes reclaims by itself: nothing is said of it here.
-  if (!is_v2 || changes(scenario, Knob::MemoryMax) || changes(scenario, Knob::MemoryHigh)) return {};
-  return Protection(scenario, observation).judge();
+  // A memory.high that comes or goes reclaims by itself: nothing is said of it here.
+  if (!is_v2 || changes(scenario, Knob::MemoryHigh)) return {};
+  const bool moves = changes(scenario, Knob::MemoryMax) || changes(scenario, Knob::MemoryLow) ||
+                     changes(scenario, Knob::MemoryMin);
+  if (!moves) return Protection(scenario, observation).judge(true);
+  const std::optional<Scenario> stands = as_if_from_the_start(scenario, observation);
+  return stands ? Protection(*stands, observation).judge(false) : std::vector<Finding>();
 }
 
 }  // namespace treeline

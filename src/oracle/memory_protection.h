@@ -55,6 +55,13 @@ namespace treeline {
 /// *Kills*: likewise with memory.min: nobody is OOM-killed while file pages that it does not protect are left
 /// (kernel bug f56ce412a59d: siblings just above memory.low were scanned by less than a page).
 ///
+/// *While work runs*: protection that is set or changed while no limit presses anybody counts from then on,
+/// as each reclaim reads it anew. A memory.max that is lowered later reclaims down to it by itself
+/// (memory_max_write), by the same walk. So a run in which all changes of protection come before all of
+/// memory.max, which only lower it, and in which nothing could reach a limit before, is judged as if all had
+/// stood from the start, but for kills: memory_max_write gives up reclaim after 16 rounds without success,
+/// whatever is left. Of another order nothing is said.
+///
 /// Conclusive: what all touched below T, under the other limits, exceeds T's memory.max by R, which had to be
 /// reclaimed. Without protection every group is scanned by its size, so that this one would have lost
 /// R·touched/all: more than what else its charge may hold (overhead of its workers, stock) and the slack.

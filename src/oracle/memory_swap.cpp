@@ -32,24 +32,71 @@ bool limits_swap(const MachineFacts& machine) {
 
 }  // namespace
 
+namespace {
+
+/// Why swap would not surely have exceeded the bound if nothing limited it.
+std::string why_too_little(const Scenario& scenario, const Observation& observation, const Tree& tree,
+                           NodeId node, int64_t bound) {
+  const auto memory = memory_limit_bytes(tree, observation, node);
+  // A pager that is slower than the window shows nothing.
+  if (!all_settled(scenario, observation, node)) return "its workers were not done";
+  if (!memory) return "no memory.max beside it makes anything be swapped out";
+  return held_demand_bytes(scenario, node) <= *memory + bound ? "its workers want too little" : "";
+}
+
+/// In each stretch with its own limits.
+std::vector<Finding> judge_changing_swap_at(const Scenario& scenario, const Observation& observation,
+                                            const std::vector<Segment>& segments, NodeId node) {
+  std::vector<Finding> findings;
+  const int64_t page = observation.machine.page_size;
+  const NodeObservation& seen = observation.nodes[static_cast<size_t>(node)];
+  const std::vector<size_t> workers = workers_in(scenario, node);
+  std::optional<int64_t> limit;
+  int64_t there = 0;  // when the limit was set
+  for (const Segment& segment : segments) {
+    const auto set = amount(segment.scenario.tree[node].limits, Knob::MemorySwapMax);
+    if (set != limit && !segment.is_first)
+      there = get(first_reading(segment, seen), Counter::MemorySwapCurrent).value_or(0);
+    limit = set;
+    const auto most = most_in(segment, seen, Counter::MemorySwapCurrent);
+    if (!limit || !most || workers.empty()) continue;
+    const int64_t bound = std::max(*limit / page * page, there);
+    std::string why = why_too_little(scenario, observation, segment.scenario.tree, node, bound);
+    const bool are_done = std::all_of(workers.begin(), workers.end(), [&](size_t i) {
+      const WorkerObservation& worker = observation.workers[i];
+      return (worker.settled_ns >= 0 ? worker.settled_ns : worker.ended_ns) <= segment.to_ns;
+    });
+    if (!are_done) why = "its workers were not done by then";
+    findings.push_back(at_most(
+        memory_subject("memory.swap_max", node), mib(*most), mib(bound),
+        fmt::format("most swap charged to {} in {}", scenario.tree.path(node), span_of(segment)), why));
+  }
+  return findings;
+}
+
+}  // namespace
+
 std::vector<Finding> judge_memory_swap_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  // A memory.max that comes or goes kills and reclaims by itself: nothing is said of it here.
-  if (!limits_swap(observation.machine) || changes(scenario, Knob::MemoryMax)) return findings;
+  if (!limits_swap(observation.machine)) return findings;
+  if (changes(scenario, Knob::MemoryMax) || changes(scenario, Knob::MemorySwapMax)) {
+    const std::vector<Segment> segments = segments_of(scenario, observation);
+    for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+      for (Finding& finding : judge_changing_swap_at(scenario, observation, segments, node)) {
+        findings.push_back(std::move(finding));
+      }
+    }
+    return findings;
+  }
   const int64_t page = observation.machine.page_size;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = amount(scenario.tree[node].limits, Knob::MemorySwapMax);
     const auto peak = peak_swap_bytes(observation.nodes[static_cast<size_t>(node)]);
     if (!limit || !peak || workers_in(scenario, node).empty()) continue;
-    const auto memory = memory_limit_bytes(scenario, observation, node);
     const int64_t bound = *limit / page * page;
-    std::string why;
-    if (!memory) why = "no memory.max beside it makes anything be swapped out";
-    if (memory && held_demand_bytes(scenario, node) <= *memory + bound) why = "its workers want too little";
-    // A pager that is slower than the window shows nothing.
-    if (!all_settled(scenario, observation, node)) why = "its workers were not done";
     findings.push_back(at_most(memory_subject("memory.swap_max", node), mib(*peak), mib(bound),
-                               fmt::format("most swap charged to {}", scenario.tree.path(node)), why));
+                               fmt::format("most swap charged to {}", scenario.tree.path(node)),
+                               why_too_little(scenario, observation, scenario.tree, node, bound)));
   }
   return findings;
 }
@@ -122,7 +169,9 @@ Finding judge_kills_at(const Scenario& scenario, const Observation& observation,
 
 std::vector<Finding> judge_memory_oom_swap(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
-  if (!limits_swap(observation.machine) || changes(scenario, Knob::MemoryMax)) return findings;
+  // A limit that comes or goes kills and reclaims by itself: nothing is said of it here.
+  const bool moves = changes(scenario, Knob::MemoryMax) || changes(scenario, Knob::MemorySwapMax);
+  if (!limits_swap(observation.machine) || moves) return findings;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const auto limit = memory_limit_bytes(scenario, observation, node);
     if (!limit || held_demand_bytes(scenario, node) == 0) continue;

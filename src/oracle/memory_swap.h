@@ -12,6 +12,10 @@ namespace treeline {
 /// __mem_cgroup_try_charge_swap, page_counter_try_charge at every ancestor, exact and never forced.
 /// Conclusive if the workers held more than memory.max and memory.swap.max above them let through, so that
 /// more would have been swapped out: some were killed, or more was asked for than fits.
+///
+/// Where either changes while work runs, each stretch between two changes is judged by its own limits and
+/// readings. A limit below what is there takes nothing back (swap_max_write only sets it), but lets no more
+/// in: until it is changed again, swap is at most what was there when it was set.
 std::vector<Finding> judge_memory_swap_max(const Scenario& scenario, const Observation& observation);
 
 /// With swap (v2) an OOM kill happens iff the demand exceeds memory.max and the swap that is left:

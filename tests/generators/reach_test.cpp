@@ -327,6 +327,74 @@ TEST(Reach, HighSetAndLoweredBelowWhatIsWantedWithin20Draws) {
   }
 }
 
+int64_t held_below(const Scenario& scenario, NodeId top) {
+  int64_t sum = 0;
+  for (const Worker& worker : scenario.workers) {
+    const auto* hog = std::get_if<MemoryHog>(&worker.workload);
+    if (hog && hog->hold && scenario.tree.is_in_subtree(worker.node, top)) sum += hog->bytes;
+  }
+  return sum;
+}
+
+/// A change of the knob, and then memory.max above it, lowered to less than is held there.
+void expect_change_before_pressure(const char* property, Knob knob, int most,
+                                   const Constraints& constraints) {
+  const auto is_pressed = [=](const Scenario& scenario) {
+    const auto& actions = scenario.actions;
+    const auto changed = std::find_if(actions.begin(), actions.end(), [&](const Action& action) {
+      return action.kind == Action::Kind::SetLimit && action.knob == knob;
+    });
+    return changed != actions.end() && std::any_of(changed, actions.end(), [&](const Action& action) {
+             return action.kind == Action::Kind::SetLimit && action.knob == Knob::MemoryMax &&
+                    scenario.tree.is_in_subtree(changed->node, action.node) &&
+                    held_below(scenario, action.node) >
+                        std::get<Amount>(action.value).value.value_or(INT64_MAX);
+           });
+  };
+  expect_reach(property, most, is_pressed, constraints);
+}
+
+TEST(Reach, ProtectionSwapLimitsAndOomGroupsThatChangeBeforeMemoryRunsShortWithin20Draws) {
+  const Constraints v2 = FakeMachine().v2().constraints();
+  expect_change_before_pressure("memory_protection_change", Knob::MemoryLow, 20, v2);
+  expect_change_before_pressure("memory_protection_change", Knob::MemoryMin, 20, v2);
+  expect_change_before_pressure("oom_group_change", Knob::MemoryOomGroup, 20, v2);
+  expect_change_before_pressure("swap_change", Knob::MemorySwapMax, 20,
+                                FakeMachine().v2().swap(1 << 30).constraints());
+}
+
+TEST(Reach, IdleGroupsThatComeAndGoAndBurstsWithin80Draws) {
+  const Constraints v2 = FakeMachine().v2().constraints();
+  for (const int64_t next : {0, 1}) {
+    expect_change(
+        "cpu_fairness_change", Knob::CpuIdle, 80,
+        [=](const Scenario&, const Limits&, const Action& action) {
+          return std::get<Amount>(action.value).value == next;
+        },
+        v2);
+  }
+  expect_change(
+      "cpu_bandwidth_change", Knob::CpuMaxBurst, 80,
+      [](const Scenario&, const Limits& old, const Action& action) {
+        return *std::get<Amount>(action.value).value > amount(old, Knob::CpuMaxBurst).value_or(0);
+      },
+      v2);
+}
+
+TEST(Reach, AHierarchyThatIsFullOnlyOnceItsLimitIsSetWithin40Draws) {
+  for (const Knob knob : {Knob::CgroupMaxDepth, Knob::CgroupMaxDescendants}) {
+    const auto is_filled = [=](const Scenario& scenario) {
+      const auto& actions = scenario.actions;
+      const auto set = std::find_if(actions.begin(), actions.end(), [&](const Action& action) {
+        return action.kind == Action::Kind::SetLimit && action.knob == knob;
+      });
+      return std::any_of(set, actions.end(),
+                         [](const Action& action) { return action.kind == Action::Kind::TryCreate; });
+    };
+    expect_reach("refusals", 40, is_filled, FakeMachine().v2().constraints());
+  }
+}
+
 TEST(Reach, AQuotaThatIsLongerThanATurnAndStaysWithin60Draws) {
   expect_reach("cpu_contention", 60, [](const Scenario& scenario) {
     return scenario.actions.empty() && any_node(scenario, [&](NodeId id) {

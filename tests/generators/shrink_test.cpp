@@ -209,7 +209,8 @@ TEST(Shrink, FreezeTwoLevelsAboveAWorkerKeepsThreeNodesAndOneAction) {
 TEST(Shrink, ALimitThatIsSetAboveAWorkerKeepsOneNodeAndOneAction) {
   const auto limits_a_worker = [](const Scenario& scenario) {
     return std::any_of(scenario.actions.begin(), scenario.actions.end(), [&](const Action& action) {
-      return action.kind == Action::Kind::SetLimit && std::get<CpuBandwidth>(action.value).quota_us &&
+      const auto* bandwidth = std::get_if<CpuBandwidth>(&action.value);
+      return action.kind == Action::Kind::SetLimit && bandwidth && bandwidth->quota_us &&
              has_worker_below(scenario, action.node);
     });
   };

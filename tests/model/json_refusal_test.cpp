@@ -221,7 +221,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadEdit{"ChangeOfAnUnknownKnob", R"("kind":"thaw","node":1)",
                 R"("kind":"set_limit","node":1,"knob":"memory.most","value":131072)", "/actions/1/knob"},
         BadEdit{"ChangeThatIsNotOffered", R"("kind":"thaw","node":1)",
-                R"("kind":"set_limit","node":1,"knob":"cpu.idle","value":1)", "/actions/1/knob"},
+                R"("kind":"set_limit","node":1,"knob":"io.weight","value":1)", "/actions/1/knob"},
         BadEdit{"ChangeOutOfRange", R"("kind":"thaw","node":1)",
                 R"("kind":"set_limit","node":1,"knob":"memory.max","value":-1)", "/actions/1/value"},
         BadEdit{"ChangeWithTextValue", R"("kind":"thaw","node":1)",

@@ -80,7 +80,7 @@ TEST(KnownFailures, RefusesWhatIsWrongAndNamesThePlace) {
         {"\"reason\":", "\"raison\":", "/failures/0/reason"},
         {"fixed upstream in 6.2", "", "/failures/0/reason"},
         {"\"machine\":", "\"machines\":", "/failures/0/machines"},
-        {"\"machine\":", "\"changes\":\"cpu.idle\",\"machine\":", "/failures/0/changes"},
+        {"\"machine\":", "\"changes\":\"io.weight\",\"machine\":", "/failures/0/changes"},
         {"\"from\":\"6.1\"", "\"from\":\"six\"", "/failures/0/kernels/from"},
         {"\"from\":\"6.1\"", "\"from\":\"6.2\"", "/failures/0/kernels/to"},
         {"\"pids.max\":4", "\"pids.max\":-4", "/failures/0/tree/0/limits/pids.max"},

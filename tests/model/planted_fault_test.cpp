@@ -198,6 +198,39 @@ Scenario least_scenario(F fault) {
           {20'000, Action::Kind::SetLimit, kRoot, Knob::IoMax, IoRates{1 << 20, {}, {}, {}}});
       return scenario;
     }
+    case F::SwapMaxChangeMissed: {
+      Scenario scenario = chain_with_worker(1, MemoryHog{});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::MemorySwapMax, mebibyte});
+      scenario.actions.push_back({30'000, Action::Kind::SetLimit, kRoot, Knob::MemoryMax, mebibyte});
+      return scenario;
+    }
+    case F::ProtectionChangeMissed: {
+      Scenario scenario = chain_with_worker(2, MemoryHog{});
+      scenario.workers.push_back({kRoot, MemoryHog{}});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, 1, Knob::MemoryLow, mebibyte});
+      scenario.actions.push_back({30'000, Action::Kind::SetLimit, kRoot, Knob::MemoryMax, mebibyte});
+      return scenario;
+    }
+    case F::OomGroupChangeMissed: {
+      Scenario scenario = chain_with_worker(1, MemoryHog{});
+      scenario.workers.push_back({kRoot, Idle{}});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::MemoryOomGroup, Amount{1}});
+      scenario.actions.push_back({30'000, Action::Kind::SetLimit, kRoot, Knob::MemoryMax, mebibyte});
+      return scenario;
+    }
+    case F::HierarchyChangeMissed: {
+      Scenario scenario;
+      scenario.tree = chain(1);
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::CgroupMaxDepth, Amount{0}});
+      scenario.actions.push_back({30'000, Action::Kind::TryCreate, kRoot});
+      return scenario;
+    }
+    case F::CpuIdleChangeMissed: {
+      Scenario scenario = with(chain_with_worker(2, hog), 0, Knob::CpusetCpus, IdSet{{0}});
+      scenario.workers.push_back({kRoot, hog});
+      scenario.actions.push_back({20'000, Action::Kind::SetLimit, 1, Knob::CpuIdle, Amount{1}});
+      return scenario;
+    }
     case F::PidsMaxChangeMissed: {
       Scenario scenario = chain_with_worker(1, ForkStorm{});
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::PidsMax, Amount{4}});
@@ -379,6 +412,9 @@ TEST(PlantedFault, EachNamesAKnownPropertyAndInvariant) {
                                               "cpu_bandwidth_change",
                                               "memory_change",
                                               "memory_high_change",
+                                              "memory_protection_change",
+                                              "oom_group_change",
+                                              "swap_change",
                                               "io_change",
                                               "pids_change",
                                               "cpu_fairness_change",
