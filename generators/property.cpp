@@ -60,7 +60,8 @@ constexpr std::array<std::string_view, 3> kThreadMigrationAims{"cpu.migration", 
                                                                "cgroup.migration"};
 constexpr std::array<std::string_view, 2> kHotplugAims{"cpu.bandwidth", "cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kGroupsAims{"cgroup.removal"};
-constexpr std::array<std::string_view, 3> kControllersAims{"cgroup.controllers", "cpu.bandwidth", "pids.max"};
+constexpr std::array<std::string_view, 6> kControllersAims{
+    "cgroup.controllers", "cpu.bandwidth", "pids.max", "memory.max", "io.max", "cpuset.confinement"};
 constexpr std::array<std::string_view, 1> kRefusalsAims{"cgroup.refusal"};
 constexpr std::array<std::string_view, 2> kMixedAims{"knob.readback", "cpu.rusage"};
 
@@ -233,7 +234,7 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   if (property.name == "controllers" && std::none_of(known.begin(), known.end(), [&](Controller controller) {
         return can_switch(machine, controller);
       })) {
-    return "only cgroup v2 switches controllers while work runs, and has neither cpu nor pids here";
+    return "only cgroup v2 switches controllers while work runs, and has none of them here";
   }
   const bool has_one_cpu = machine.cpus.size() < 2;
   if ((property.name == "cpuset" || property.name == "cpuset_change") && has_one_cpu) {

@@ -437,7 +437,7 @@ class Run {
     if (!fault_.ignores(action)) {
       seen.write_errno = groups_->switch_controller(action.node, action.controller, !goes);
     }
-    if (goes && fault_.lifts_quota_on_switch()) set_quota_free(action.node);
+    if (const auto lost = fault_.lost_on_switch(action)) set_free(action.node, *lost);
     if (!goes && fault_.keeps_limits_of_controller()) set_lost_limits(action);
     seen.completed_ns = monotonic_ns() - start_ns_;
     if (goes && seen.write_errno == 0) drop_limits_below(limits_, action);
@@ -568,8 +568,11 @@ class Run {
     seen.started_ns = monotonic_ns() - start_ns_;
     // The write of a memory.max below what is used lasts until the OOM killer's victims have gone
     // (mm/memcontrol.c: memory_max_write), and these must run for that.
-    if (action.knob == Knob::MemoryMax) become_fair();
+    const bool is_memory = action.knob == Knob::MemoryMax;
+    const int64_t kills = is_memory ? memory_at(action.node).kills : 0;
+    if (is_memory) become_fair();
     if (!fault_.ignores(action)) seen.write_errno = groups_->write_all(action.node, writes);
+    if (is_memory) wait_for_victims(action, kills);
     become_realtime();
     seen.completed_ns = monotonic_ns() - start_ns_;
     if (seen.write_errno == 0) limits[action.knob] = action.value;
@@ -579,6 +582,32 @@ class Run {
     observation_.actions.push_back(std::move(seen));
     reap_all();
     sample();
+  }
+
+  struct MemoryState {
+    int64_t bytes = 0;
+    int64_t kills = 0;  ///< In the subtree.
+  };
+  MemoryState memory_at(NodeId node) {
+    const std::vector<Counters> now = reader_->read({Counter::MemoryCurrent, Counter::MemoryOomKills});
+    MemoryState state{get(now[static_cast<size_t>(node)], Counter::MemoryCurrent).value_or(0)};
+    for (const NodeId below : scenario_.tree.subtree(node)) {
+      state.kills += get(now[static_cast<size_t>(below)], Counter::MemoryOomKills).value_or(0);
+    }
+    return state;
+  }
+
+  /// Whoever reclaims by the multi-gen LRU walks address spaces (mm/vmscan.c, iterate_mm_list). One whose
+  /// last task is killed meanwhile is torn down by a kernel thread (mmput_async), which needs the CPU for it.
+  void wait_for_victims(const Action& action, int64_t kills_before) {
+    constexpr int64_t kDeadlineNs = 300 * kMillisecond;
+    const std::optional<int64_t> limit = std::get<Amount>(action.value).value;
+    const int64_t deadline_ns = monotonic_ns() + kDeadlineNs;
+    while (limit && monotonic_ns() < deadline_ns) {
+      const MemoryState now = memory_at(action.node);
+      if (now.kills == kills_before || now.bytes <= *limit) return;
+      sleep_until(monotonic_ns() + kMillisecond);
+    }
   }
 
   void perform_migration(const Action& action) {
@@ -643,9 +672,14 @@ class Run {
     return 0;
   }
 
-  void set_quota_free(NodeId node) {
-    const KnobContext context = machine_.knob_context(Controller::Cpu);
-    groups_->write_all(node, encode(Knob::CpuMax, CpuBandwidth{}, limits_[node].limits, context));
+  void set_quota_free(NodeId node) { set_free(node, Knob::CpuMax); }
+
+  /// Lifts the limit, which has the value of a new group then.
+  void set_free(NodeId node, Knob knob) {
+    const Controller controller = knob_info(knob).controller;
+    const KnobContext context = machine_.knob_context(controller);
+    const Limits none = fresh_limits(controller);
+    groups_->write_all(node, encode(knob, none.at(knob), limits_[node].limits, context));
   }
 
   /// cgroup.kill; the dead are reaped, so that only what it left alive keeps the group populated.

@@ -237,6 +237,13 @@ void FaultPlayer::note_migration(const Action& action, NodeId from, int64_t byte
   migrations_.push_back({from, action.node, bytes, action.kind == Action::Kind::MigrateThread});
 }
 
+std::optional<Knob> FaultPlayer::lost_on_switch(const Action& action) const {
+  if (action.kind != Action::Kind::DisableController) return std::nullopt;
+  if (is(PlantedFault::CpuMaxLostOnControllerOff)) return Knob::CpuMax;
+  if (is(PlantedFault::MemoryMaxLostOnControllerOff)) return Knob::MemoryMax;
+  return is(PlantedFault::IoMaxLostOnControllerOff) ? std::optional(Knob::IoMax) : std::nullopt;
+}
+
 void FaultPlayer::note_controller_off(const Action& action, const std::vector<Counters>& nodes) {
   if (!is(PlantedFault::PidsChargeLostOnControllerOff) || action.controller != Controller::Pids) return;
   int64_t tasks = 0;

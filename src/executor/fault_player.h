@@ -47,7 +47,8 @@ class FaultPlayer {
   /// What a controller had set is set again when it comes back.
   bool keeps_limits_of_controller() const { return is(PlantedFault::ControllerLimitComesBack); }
   /// cpu.max of a group is lost when its children lose the controller.
-  bool lifts_quota_on_switch() const { return is(PlantedFault::CpuMaxLostOnControllerOff); }
+  /// The limit of the action's node that goes along; nullopt: none.
+  std::optional<Knob> lost_on_switch(const Action& action) const;
   /// cpu.max is lost where a task comes in.
   bool lifts_quota_on_hotplug() const { return is(PlantedFault::CpuMaxLostOnHotplug); }
   bool lifts_quota_on_migration() const { return is(PlantedFault::CpuMaxLostOnMigration); }

@@ -7,7 +7,8 @@
 namespace treeline {
 
 std::span<const Controller> switchable_controllers() {
-  static constexpr std::array kControllers{Controller::Cpu, Controller::Pids};
+  static constexpr std::array kControllers{Controller::Cpu, Controller::Memory, Controller::Pids,
+                                           Controller::Cpuset, Controller::Io};
   return kControllers;
 }
 
@@ -37,6 +38,22 @@ std::set<NodeId> lacking_after(const Scenario& scenario, Controller controller, 
   return lacking;
 }
 
+std::set<NodeId> ever_lacking(const Scenario& scenario, Controller controller,
+                              const std::function<bool(size_t)>& taken) {
+  std::set<NodeId> ever;
+  for (size_t i = 1; i <= scenario.actions.size(); ++i) {
+    const std::set<NodeId> lacking = lacking_after(scenario, controller, i, taken);
+    ever.insert(lacking.begin(), lacking.end());
+  }
+  return ever;
+}
+
+bool switches(const Scenario& scenario, Controller controller) {
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [=](const Action& action) {
+    return switches_a_controller(action) && action.controller == controller;
+  });
+}
+
 std::vector<NodeId> groups_below(const Tree& tree, const Action& action) {
   std::vector<NodeId> nodes = tree.subtree(action.node);
   nodes.erase(nodes.begin());
@@ -52,14 +69,26 @@ void drop_limits_below(Tree& tree, const Action& action) {
 
 Limits fresh_limits(Controller controller) {
   // kernel/sched/core.c: init_cfs_bandwidth, sched_create_group; include/linux/cgroup.h: CGROUP_WEIGHT_DFL;
-  // kernel/cgroup/pids.c: pids_css_alloc.
+  // kernel/cgroup/pids.c: pids_css_alloc; mm/memcontrol.c: mem_cgroup_css_alloc, mem_cgroup_css_reset;
+  // kernel/cgroup/cpuset.c: cpuset_css_alloc; block/blk-throttle.c: throtl_pd_alloc,
+  // block/blk-iocost.c: ioc_cpd_alloc. Not memory.oom.group: see controllers.h.
   constexpr int64_t kDefaultWeight = 100;
   Limits limits{{Knob::CpuMax, CpuBandwidth{}},
                 {Knob::CpuMaxBurst, Amount{0}},
                 {Knob::CpuWeight, Amount{kDefaultWeight}},
                 {Knob::CpuWeightNice, Amount{0}},
                 {Knob::CpuIdle, Amount{0}},
-                {Knob::PidsMax, Amount{}}};
+                {Knob::MemoryMax, Amount{}},
+                {Knob::MemorySwapMax, Amount{}},
+                {Knob::MemoryHigh, Amount{}},
+                {Knob::MemoryLow, Amount{0}},
+                {Knob::MemoryMin, Amount{0}},
+                {Knob::PidsMax, Amount{}},
+                {Knob::CpusetCpus, IdSet{}},
+                {Knob::CpusetMems, IdSet{}},
+                {Knob::CpusetPartition, Amount{0}},
+                {Knob::IoMax, IoRates{}},
+                {Knob::IoWeight, Amount{kDefaultWeight}}};
   std::erase_if(limits, [&](const auto& limit) { return knob_info(limit.first).controller != controller; });
   return limits;
 }

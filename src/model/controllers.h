@@ -18,10 +18,15 @@
 ///    returns (kill_css, css_clear_dir); cgroup_update_dfl_csses moves the tasks to the nearest state above.
 ///    So the limits of the group itself and of those above it bind all of them, and no other.
 ///  - cgroup_apply_control_enable makes new states: nothing of the old limits comes back.
+///  - Where io is on, memory, which it depends on (cgroup_subsys::depends_on), is only hidden: its files go,
+///  and
+///    its limits are lifted all the same (mem_cgroup_css_reset), but for memory.oom.group.
+///  - What was charged to a group stays charged to those above it (mem_cgroup_css_offline), and what its
+///  tasks
+///    charge from then on is the next one's above.
 namespace treeline {
 
-/// Those that an action may switch: no other controller depends on them (cgroup_subsys::depends_on), and
-/// nothing stays charged to a state that has gone.
+/// Those that an action may switch.
 std::span<const Controller> switchable_controllers();
 /// The machine has it in v2.
 bool can_switch(const MachineFacts& machine, Controller controller);
@@ -32,6 +37,11 @@ bool switches_controllers(const Scenario& scenario);
 /// done.
 std::set<NodeId> lacking_after(const Scenario& scenario, Controller controller, size_t actions,
                                const std::function<bool(size_t)>& taken);
+/// Nodes that lacked the controller at any time.
+std::set<NodeId> ever_lacking(const Scenario& scenario, Controller controller,
+                              const std::function<bool(size_t)>& taken);
+/// Some action switches that controller.
+bool switches(const Scenario& scenario, Controller controller);
 /// All groups below the action's node, which is not among them.
 std::vector<NodeId> groups_below(const Tree& tree, const Action& action);
 /// Takes the limits of the action's controller from them.

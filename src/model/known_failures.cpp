@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "model/controllers.h"
 #include "model/json_fields.h"
 
 namespace treeline {
@@ -18,6 +19,13 @@ std::optional<Knob> find_changeable(const std::string& name) {
   const auto found =
       std::find_if(knobs.begin(), knobs.end(), [&](Knob knob) { return knob_info(knob).name == name; });
   return found == knobs.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<Controller> find_switchable(const std::string& name) {
+  const auto known = switchable_controllers();
+  const auto found = std::find_if(known.begin(), known.end(),
+                                  [&](Controller controller) { return controller_name(controller) == name; });
+  return found == known.end() ? std::nullopt : std::optional(*found);
 }
 
 }  // namespace
@@ -49,6 +57,9 @@ void fields(Archive& archive, KnownFailure& known) {
   std::optional<std::string> changes;
   if (known.changes) changes = std::string(knob_info(*known.changes).name);
   archive.optional("changes", changes);
+  std::optional<std::string> switches;
+  if (known.switches) switches = std::string(controller_name(*known.switches));
+  archive.optional("switches", switches);
   archive.optional("machine", known.machine);
   archive.optional("kernels", known.kernels);
   archive.field("reason", known.reason);
@@ -56,6 +67,9 @@ void fields(Archive& archive, KnownFailure& known) {
     if (known.reason.empty()) throw Refusal{archive.path() + "/reason", "must say why it is accepted"};
     known.changes = changes ? find_changeable(*changes) : std::nullopt;
     if (changes && !known.changes) throw Refusal{archive.path() + "/changes", "no action changes this knob"};
+    known.switches = switches ? find_switchable(*switches) : std::nullopt;
+    if (switches && !known.switches)
+      throw Refusal{archive.path() + "/switches", "no action switches this controller"};
     if (const Json* tree = archive.find("tree")) {
       Scenario bare;
       Reader::read(Json{{"schema", kSchemaVersion}, {"tree", *tree}}, archive.path(), bare);
@@ -78,7 +92,8 @@ bool KnownFailure::concerns(const std::string& on, const std::string& release,
 
 bool KnownFailure::is(const Signature& failed, const Scenario& minimal) const {
   return signature == failed && (!tree || *tree == minimal.tree) &&
-         (!changes || treeline::changes(minimal, *changes));
+         (!changes || treeline::changes(minimal, *changes)) &&
+         (!switches || treeline::switches(minimal, *switches));
 }
 
 bool KnownFailure::takes_in(const Signature& violated, const Scenario& drawn) const {

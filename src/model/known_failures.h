@@ -18,6 +18,7 @@ struct KnownFailure {
   Signature signature;
   std::optional<Tree> tree;            ///< Only failures with this minimal tree; absent: with any.
   std::optional<Knob> changes;         ///< Only those whose minimum changes this knob while work runs.
+  std::optional<Controller> switches;  ///< Only those whose minimum switches this controller off or on.
   std::optional<std::string> machine;  ///< Only on this one (Machine::name()); absent: on any.
   std::optional<KernelRange> kernels;
   std::string reason;
@@ -47,8 +48,8 @@ struct NotPursued {
 };
 
 /// {"schema": 1, "failures": [{"signature": {"invariant", "controller", "mode"}, "tree": […], "changes":
-/// KNOB, "machine", "kernels": {"from", "to"}, "reason"}]}; tree as in a scenario file; tree, changes,
-/// machine, kernels, from and to may be absent. As strict as model/json.h.
+/// KNOB, "switches": CONTROLLER, "machine", "kernels": {"from", "to"}, "reason"}]}; tree as in a scenario
+/// file; tree, changes, switches, machine, kernels, from and to may be absent. As strict as model/json.h.
 Result<std::vector<KnownFailure>> known_failures_from_json(std::string_view text);
 Result<std::vector<KnownFailure>> known_failures_from_file(const std::string& path);
 

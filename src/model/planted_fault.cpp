@@ -10,7 +10,7 @@ using F = PlantedFault;
 
 /// `minimum` by thought: the least nodes, actions (with probes), workers and limits with which the defect can
 /// be seen at all. Size::detail is no part of the claim.
-constexpr std::array<PlantedFaultInfo, 90> kFaults{{
+constexpr std::array<PlantedFaultInfo, 92> kFaults{{
     {F::CpuMaxDeepUnset,
      "cpu-max-deep-unset",
      "cpu.max at depth 2 and below is not enforced",
@@ -476,6 +476,18 @@ constexpr std::array<PlantedFaultInfo, 90> kFaults{{
      "controllers",
      "cgroup.controllers",
      {2, 2, 0, 1, 0}},
+    {F::MemoryMaxLostOnControllerOff,
+     "memory-max-lost-on-controller-off",
+     "memory.max of a group is lost when its children lose the controller",
+     "controllers",
+     "memory.max",
+     {2, 1, 1, 1, 0}},
+    {F::IoMaxLostOnControllerOff,
+     "io-max-lost-on-controller-off",
+     "io.max of a group is lost when its children lose the controller",
+     "controllers",
+     "io.max",
+     {2, 1, 1, 1, 0}},
     {F::CpuMaxLostOnControllerOff,
      "cpu-max-lost-on-controller-off",
      "cpu.max of a group is lost when its children lose the controller",

@@ -70,29 +70,31 @@ enum class PlantedFault : uint8_t {
   RemovalRefused,           ///< A removal is refused with EBUSY.
   CpuUsageLostOnRemoval,    ///< What a removed group has used is taken from those above it.
   RemovedGroupsStay,        ///< A removed group is never let go.
-  PidsChargeStaysOnMigration,   ///< A task that moves stays charged to the group that it left.
-  KernelWarns,                  ///< Any run with a cpu.max logs a WARNING and taints the kernel.
-  MemoryProtectionUnset,        ///< memory.low and memory.min are not enforced.
-  MemoryProtectionDeepUnset,    ///< The same of a node at depth ≥ 2 whose parent has one, too.
-  MemoryProtectionHalved,       ///< The memory.low and memory.min enforced are half of the ones written.
-  MemoryLowUncounted,           ///< Breaches of memory.low are not counted.
-  MemoryLowOvercounted,         ///< Each memory.low counts one breach more than there was.
-  MemoryUnprotectedSpared,      ///< Where one group is protected, nothing is taken from those that are not.
-  MemoryPressureMissing,        ///< memory.pressure stays at nothing.
-  MemoryPressureOfParent,       ///< A child's memory.pressure reads as its parent's.
-  IoPressureMissing,            ///< io.pressure stays at nothing.
-  IoPressureOfParent,           ///< A child's io.pressure reads as its parent's.
-  CpuHogStranded,               ///< From the third sample on a hog never runs again.
-  CpuMaxClearMissed,            ///< A cpu.max that is cleared while work runs binds on.
-  CpuMaxRaiseMissed,            ///< The first change of a cpu.max does nothing if it raises it.
-  CpuIdles,                     ///< All tasks together run half of each 10 ms only, where no limit says so.
-  ControllerOffMissed,          ///< A controller that is switched off stays.
-  ControllerLimitComesBack,     ///< A controller that is switched on comes back with the limits of the start.
-  CpuMaxLostOnControllerOff,    ///< cpu.max of a group is lost when its children lose the controller.
-  ThreadMoveMissed,             ///< A thread's move is taken and does nothing.
-  ThreadTakesProcess,           ///< With a thread its whole process moves.
-  ThreadListedTwice,            ///< A thread that has moved is still listed in the group that it left.
-  PidsChargeStaysOnThreadMove,  ///< A thread that moves stays charged to the group that it left.
+  PidsChargeStaysOnMigration,  ///< A task that moves stays charged to the group that it left.
+  KernelWarns,                 ///< Any run with a cpu.max logs a WARNING and taints the kernel.
+  MemoryProtectionUnset,       ///< memory.low and memory.min are not enforced.
+  MemoryProtectionDeepUnset,   ///< The same of a node at depth ≥ 2 whose parent has one, too.
+  MemoryProtectionHalved,      ///< The memory.low and memory.min enforced are half of the ones written.
+  MemoryLowUncounted,          ///< Breaches of memory.low are not counted.
+  MemoryLowOvercounted,        ///< Each memory.low counts one breach more than there was.
+  MemoryUnprotectedSpared,     ///< Where one group is protected, nothing is taken from those that are not.
+  MemoryPressureMissing,       ///< memory.pressure stays at nothing.
+  MemoryPressureOfParent,      ///< A child's memory.pressure reads as its parent's.
+  IoPressureMissing,           ///< io.pressure stays at nothing.
+  IoPressureOfParent,          ///< A child's io.pressure reads as its parent's.
+  CpuHogStranded,              ///< From the third sample on a hog never runs again.
+  CpuMaxClearMissed,           ///< A cpu.max that is cleared while work runs binds on.
+  CpuMaxRaiseMissed,           ///< The first change of a cpu.max does nothing if it raises it.
+  CpuIdles,                    ///< All tasks together run half of each 10 ms only, where no limit says so.
+  ControllerOffMissed,         ///< A controller that is switched off stays.
+  ControllerLimitComesBack,    ///< A controller that is switched on comes back with the limits of the start.
+  MemoryMaxLostOnControllerOff,   ///< memory.max of a group is lost when its children lose the controller.
+  IoMaxLostOnControllerOff,       ///< The same of io.max.
+  CpuMaxLostOnControllerOff,      ///< cpu.max of a group is lost when its children lose the controller.
+  ThreadMoveMissed,               ///< A thread's move is taken and does nothing.
+  ThreadTakesProcess,             ///< With a thread its whole process moves.
+  ThreadListedTwice,              ///< A thread that has moved is still listed in the group that it left.
+  PidsChargeStaysOnThreadMove,    ///< A thread that moves stays charged to the group that it left.
   PidsChargeLostOnControllerOff,  ///< Tasks of groups that lose the controller are charged to nobody.
   AttemptTaken,                   ///< A limit that must be refused while work runs is taken.
   RefusalErrnoWrong,     ///< The removal of a group that has children or tasks is refused with ENOTEMPTY.

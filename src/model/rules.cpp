@@ -305,6 +305,10 @@ std::vector<Fault> unmet(const Scenario& scenario, const MachineFacts& machine) 
     } else if (moves_a_cpu(scenario.actions[i])) {
       check_hotplug(scenario, i, machine, faults);
     } else if (switches_a_controller(scenario.actions[i])) {
+      if (scenario.actions[i].controller == Controller::Cpuset && has_partitions(scenario.tree)) {
+        faults.push_back(
+            {fmt::format("/actions/{}/controller", i), "beside partitions cpusets stay as they are"});
+      }
       if (can_switch(machine, scenario.actions[i].controller)) continue;
       faults.push_back(
           {fmt::format("/actions/{}/controller", i), "only cgroup v2 switches it, and has it not here"});

@@ -172,7 +172,9 @@ std::set<int> offline_after(const Scenario& scenario, size_t actions,
 
 bool moves_cpus(const Scenario& scenario) {
   return std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
-    return moves_a_cpu(action) || (action.kind == Action::Kind::SetLimit && action.knob == Knob::CpusetCpus);
+    return moves_a_cpu(action) ||
+           (action.kind == Action::Kind::SetLimit && action.knob == Knob::CpusetCpus) ||
+           (switches_a_controller(action) && action.controller == Controller::Cpuset);
   });
 }
 

@@ -64,8 +64,9 @@ std::string why_unproven(const WorkerObservation& worker, const std::vector<Stre
 }  // namespace
 
 std::vector<Finding> judge_cpuset_confinement(const Scenario& scenario, const Observation& observation) {
-  const Scenario at_end = scenario_at_end(scenario, observation);
   std::vector<Finding> findings;
+  if (observation.machine.cpus.size() < 2) return findings;
+  const Scenario at_end = scenario_at_end(scenario, observation);
   const auto has_set = [](const Node& node) { return node.limits.contains(Knob::CpusetCpus); };
   const auto& nodes = at_end.tree.nodes;
   if (std::none_of(nodes.begin(), nodes.end(), has_set)) return findings;

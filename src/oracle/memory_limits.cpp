@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/controllers.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/memory_support.h"
@@ -55,6 +56,24 @@ double would_keep_bytes(const Scenario& scenario, const Observation& observation
         const auto other = memory_limit_bytes(tree, observation, id);
         return other ? std::optional<double>(static_cast<double>(*other)) : std::nullopt;
       });
+}
+
+/// Groups whose memory controller was off for some time: their charge begins anew, and tells of their tasks
+/// no more.
+std::set<NodeId> ever_without_memory(const Scenario& scenario, const Observation& observation) {
+  return ever_lacking(scenario, Controller::Memory,
+                      [&](size_t action) { return was_changed(observation, action); });
+}
+
+/// When memory was last switched off or on; 0: never.
+int64_t last_switch_ns(const Scenario& scenario, const Observation& observation) {
+  int64_t last_ns = 0;
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    const bool is_of_memory = switches_a_controller(action) && action.controller == Controller::Memory;
+    if (is_of_memory && was_changed(observation, i)) last_ns = observation.actions[i].completed_ns;
+  }
+  return last_ns;
 }
 
 /// Whether a worker that was OOM-killed had not given all back when a reading began: it is not reaped, and
@@ -112,7 +131,9 @@ int64_t ever_protected_cache_bytes(const std::vector<Segment>& segments, NodeId 
 void judge_max_in(const Scenario& scenario, const Observation& observation,
                   const std::vector<Segment>& segments, const Segment& segment,
                   std::vector<Finding>& findings) {
+  const std::set<NodeId> lacking = ever_without_memory(scenario, observation);
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
+    if (lacking.contains(node)) continue;
     const auto limit = memory_limit_bytes(segment.scenario.tree, observation, node);
     const std::vector<size_t> workers = workers_in(scenario, node);
     const auto most = most_without_victims(segment, observation, node, workers);
@@ -152,11 +173,19 @@ std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observatio
     return findings;
   }
   const Tree tree = tree_in_force(scenario, observation, 0);
+  const Tree at_end = scenario_at_end(scenario, observation).tree;
+  const std::set<NodeId> lacking = ever_without_memory(scenario, observation);
+  // Whom a limit killed that was lost with its controller would not have used more by the ones of the end.
+  const int64_t switched_ns = last_switch_ns(scenario, observation);
+  const auto lives = [&](size_t i) {
+    return switched_ns == 0 || observation.workers[i].end != WorkerEnd::OomKilled ||
+           observation.workers[i].ended_ns > switched_ns;
+  };
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     const std::optional<int64_t> limit = memory_limit_bytes(tree, observation, node);
-    if (!limit || workers_in(scenario, node).empty()) continue;
+    if (lacking.contains(node) || !limit || workers_in(scenario, node).empty()) continue;
     const int64_t bound = *limit + forced_bytes(scenario, observation, node);
-    const double would_use = would_keep_bytes(scenario, observation, tree, node, [](size_t) { return true; });
+    const double would_use = would_keep_bytes(scenario, observation, at_end, node, lives);
     std::string why;
     if (would_use <= static_cast<double>(bound)) why = "its workers would not use more without the limit";
     if (!all_settled(scenario, observation, node)) why = "its workers were not done";

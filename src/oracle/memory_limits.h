@@ -19,6 +19,8 @@ namespace treeline {
 /// which its pages are unmapped (exit_mmap sets MMF_OOM_SKIP), but they are uncharged later (tlb_finish_mmu):
 /// readings while a victim is on its way out do not count. Nor does it free page cache that a child's
 /// memory.min protects (mem_cgroup_below_min skips it; no kill uncharges it): so much more may stay for good.
+/// Where groups below lose the memory controller, their tasks are held to the next limit above, and what they
+/// were charged with stays charged there (mem_cgroup_css_offline); of such a group itself nothing is said.
 std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation);
 
 /// An OOM kill happens iff the demand exceeds the limit. Demand that cannot be reclaimed (anonymous and

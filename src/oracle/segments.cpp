@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/controllers.h"
 #include "model/rules.h"
 #include "oracle/memory_support.h"
 
@@ -127,7 +128,8 @@ std::vector<Segment> segments_of(const Scenario& scenario, const Observation& ob
 }
 
 std::vector<Segment> stretches_of(const Scenario& scenario, const Observation& observation, Knob knob) {
-  if (changes(scenario, knob)) return segments_of(scenario, observation);
+  if (changes(scenario, knob) || switches(scenario, knob_info(knob).controller))
+    return segments_of(scenario, observation);
   Scenario still = scenario;
   still.actions.clear();
   return segments_of(still, observation);

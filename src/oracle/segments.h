@@ -26,8 +26,8 @@ struct Segment {
 /// In order of time; those for which a reading is missing are left out.
 std::vector<Segment> segments_of(const Scenario& scenario, const Observation& observation);
 
-/// The segments, if some action changes the knob; else the whole run as one, whatever else changes in it: for
-/// what no other change touches.
+/// The segments, if some action changes the knob or switches its controller; else the whole run as one,
+/// whatever else changes in it: for what no other change touches.
 std::vector<Segment> stretches_of(const Scenario& scenario, const Observation& observation, Knob knob);
 
 /// "80.2 ms", or of one among several: "the 80.2 ms from 31.4 ms on".

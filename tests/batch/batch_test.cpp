@@ -330,7 +330,8 @@ TEST_F(BatchTest, AListedFailureTurnsNoJobRed) {
   write_plan(40, 40, {"pids"});
   JobOptions options;
   options.jobs = jobs();
-  options.known = {{Signature{"kernel.health", Controller::Core, "v1"}, {}, {}, {}, {}, "a known warning"}};
+  options.known = {
+      {Signature{"kernel.health", Controller::Core, "v1"}, {}, {}, {}, {}, {}, "a known warning"}};
   const auto outcome = run_job(plan_[0], fake(warns_if(has_deep_pids_max)), options);
   ASSERT_TRUE(outcome);
   EXPECT_EQ(outcome->code, exit_code::kHeld);

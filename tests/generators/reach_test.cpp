@@ -523,9 +523,9 @@ TEST(Reach, BusyGroupsThatComeAndThatGoWithin20Draws) {
 }
 
 /// Within 20 draws a controller goes below a group with a limit, while work goes on below and has one, too.
-TEST(Reach, ControllersThatGoFromBusyGroupsWithLimitsWithin20Draws) {
+TEST(Reach, ControllersThatGoFromBusyGroupsWithLimitsWithin80Draws) {
   const Constraints constraints = FakeMachine().v2().constraints();
-  for (const Knob knob : {Knob::CpuMax, Knob::PidsMax}) {
+  for (const Knob knob : {Knob::CpuMax, Knob::PidsMax, Knob::MemoryMax, Knob::IoMax, Knob::CpusetCpus}) {
     const auto goes = [&](const Scenario& scenario, const Action& action) {
       const std::vector<NodeId> below = groups_below(scenario.tree, action);
       const bool binds = scenario.tree[action.node].limits.contains(knob);
@@ -539,7 +539,7 @@ TEST(Reach, ControllersThatGoFromBusyGroupsWithLimitsWithin20Draws) {
              });
     };
     for (uint64_t seed = 1; seed <= 5; ++seed) {
-      const int draws = draws_until("controllers", constraints, seed, 20, [&](const Scenario& scenario) {
+      const int draws = draws_until("controllers", constraints, seed, 80, [&](const Scenario& scenario) {
         return std::any_of(scenario.actions.begin(), scenario.actions.end(),
                            [&](const Action& action) { return goes(scenario, action); });
       });

@@ -79,7 +79,7 @@ TEST(Controllers, GoOnlyWhereTheyAreAndComeOnlyWhereTheyAreNot) {
   EXPECT_THAT(refused(limited({{kOff, kRoot}, {kOn, 1}})), ElementsAre("/actions/1/node")) << "ENOENT";
   EXPECT_THAT(refused(limited({{kOff, kRoot}, {kOff, 1}})), ElementsAre("/actions/1/node"));
   EXPECT_THAT(refused(limited({{kOff, 2}})), ElementsAre("/actions/0/node")) << "a leaf";
-  EXPECT_THAT(refused(limited({{kOff, 1}}, Controller::Memory)), ElementsAre("/actions/0/controller"));
+  EXPECT_THAT(refused(limited({{kOff, 1}}, Controller::Freezer)), ElementsAre("/actions/0/controller"));
   EXPECT_THAT(refused(limited({{kOff, 1}, {Action::Kind::Remove, 3}})), ElementsAre("/actions/0"));
 }
 
@@ -116,13 +116,34 @@ TEST(Controllers, LeaveNoFileAndBringFreshOnes) {
             "t/a/b/cpu.weight.nice=0, t/a/b/cpu.idle=0");
 }
 
+TEST(Controllers, ThatWereOffOnceAreKnownForEachGroup) {
+  const Scenario scenario = limited({{kOff, 1}, {kOn, 1}});
+  EXPECT_EQ(ever_lacking(scenario, Controller::Pids, every_action), (std::set<NodeId>{2}));
+  EXPECT_THAT(ever_lacking(scenario, Controller::Pids, none), IsEmpty());
+  EXPECT_THAT(ever_lacking(scenario, Controller::Memory, every_action), IsEmpty());
+  EXPECT_TRUE(switches(scenario, Controller::Pids));
+  EXPECT_FALSE(switches(scenario, Controller::Memory));
+}
+
+TEST(Controllers, OfCpusetsStayWherePartitionsAre) {
+  Scenario scenario = limited({{kOff, kRoot}}, Controller::Cpuset);
+  MachineFacts machine = one_cpu_v2();
+  EXPECT_THAT(unmet(scenario, machine), IsEmpty());
+  scenario.tree[kRoot].limits[Knob::CpusetPartition] = Amount{1};
+  EXPECT_FALSE(unmet(scenario, machine).empty());
+}
+
 TEST(Controllers, HaveFreshLimitsForEachOfTheirKnobs) {
   for (const Controller controller : switchable_controllers()) {
     const Limits fresh = fresh_limits(controller);
     for (const KnobInfo& info : knob_table()) {
-      EXPECT_EQ(fresh.contains(info.knob), info.controller == controller) << info.name;
+      const bool is_kept = info.knob == Knob::MemoryOomGroup;  // where memory is hidden only
+      EXPECT_EQ(fresh.contains(info.knob), info.controller == controller && !is_kept) << info.name;
     }
-    for (const auto& [knob, value] : fresh) EXPECT_EQ(why_illegal(knob, value), std::nullopt);
+    for (const auto& [knob, value] : fresh) {
+      const bool is_none = value == KnobValue(IdSet{});
+      EXPECT_TRUE(is_none || !why_illegal(knob, value)) << knob_info(knob).name;
+    }
   }
 }
 

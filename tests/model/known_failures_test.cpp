@@ -61,6 +61,20 @@ TEST(KnownFailures, OfAChangeAreThoseOfAScenarioThatMakesIt) {
   EXPECT_TRUE(counted.holds(signature, minimal));
 }
 
+TEST(KnownFailures, OfASwitchAreThoseOfAScenarioThatMakesIt) {
+  const auto known = known_failures_from_json(
+      with(R"("tree":[{"name":"a","limits":{"pids.max":4}}],)", R"("switches":"cpuset",)"));
+  ASSERT_TRUE(known) << to_string(known.error());
+  const Signature signature{"pids.max", Controller::Pids, "v2"};
+  Scenario minimal;
+  minimal.tree.nodes = {{"a", kNoParent, {}}, {"b", kRoot, {}}};
+  EXPECT_FALSE(known->front().is(signature, minimal));
+  minimal.actions = {{1'000, Action::Kind::DisableController, kRoot}};
+  EXPECT_FALSE(known->front().is(signature, minimal)) << "of another controller";
+  minimal.actions[0].controller = Controller::Cpuset;
+  EXPECT_TRUE(known->front().is(signature, minimal));
+}
+
 TEST(KnownFailures, OfATreeMayBeTheMinimumOfAnyScenario) {
   const auto known = known_failures_from_json(kEntry);
   ASSERT_TRUE(known) << to_string(known.error());
@@ -81,6 +95,7 @@ TEST(KnownFailures, RefusesWhatIsWrongAndNamesThePlace) {
         {"fixed upstream in 6.2", "", "/failures/0/reason"},
         {"\"machine\":", "\"machines\":", "/failures/0/machines"},
         {"\"machine\":", "\"changes\":\"io.weight\",\"machine\":", "/failures/0/changes"},
+        {"\"machine\":", "\"switches\":\"freezer\",\"machine\":", "/failures/0/switches"},
         {"\"from\":\"6.1\"", "\"from\":\"six\"", "/failures/0/kernels/from"},
         {"\"from\":\"6.1\"", "\"from\":\"6.2\"", "/failures/0/kernels/to"},
         {"\"pids.max\":4", "\"pids.max\":-4", "/failures/0/tree/0/limits/pids.max"},

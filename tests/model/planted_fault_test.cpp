@@ -261,6 +261,11 @@ Scenario least_scenario(F fault) {
       scenario.actions.push_back({40'000, Action::Kind::EnableController, kRoot});
       return with(std::move(scenario), 1, Knob::CpuMax, half);
     }
+    case F::MemoryMaxLostOnControllerOff:
+      return with(with_controller_off(Controller::Memory, {{1, MemoryHog{}}}), 0, Knob::MemoryMax, mebibyte);
+    case F::IoMaxLostOnControllerOff:
+      return with(with_controller_off(Controller::Io, {{1, IoHog{}}}), 0, Knob::IoMax,
+                  IoRates{1 << 20, {}, {}, {}});
     case F::CpuMaxLostOnControllerOff:
       return with(with_controller_off(Controller::Cpu, {{1, hog}}), 0, Knob::CpuMax, half);
     case F::PidsChargeLostOnControllerOff:

@@ -123,8 +123,8 @@ TEST_F(NightTest, AFailureThatComesToAnotherMachineIsNewThere) {
 TEST_F(NightTest, AListedFailureIsNotRedAndOneThatStoppedIsReported) {
   FakeMachine bad = faulty_machine(), good = healthy_machine();
   NightOptions listed = options();
-  listed.known = {
-      {kHealth, std::nullopt, std::nullopt, "Fake", KernelRange{"6.12", std::nullopt}, "a known warning"}};
+  listed.known = {{kHealth, std::nullopt, std::nullopt, std::nullopt, "Fake",
+                   KernelRange{"6.12", std::nullopt}, "a known warning"}};
   const NightSummary first = night({&bad}, listed);
   EXPECT_EQ(exit_code_of(first), exit_code::kHeld) << to_text(first);
   EXPECT_TRUE(first.stopped.empty());
@@ -142,7 +142,7 @@ TEST_F(NightTest, AFailureListedWithItsTreeIsPursuedAndNotRed) {
   NightOptions listed = options();
   listed.results = elsewhere.path();
   listed.known = {{kHealth, first.failures[0].failure.example.tree, std::nullopt, std::nullopt, std::nullopt,
-                   "this tree"}};
+                   std::nullopt, "this tree"}};
   const NightSummary again = night({&bad}, listed);
   ASSERT_EQ(again.failures.size(), 1u);
   EXPECT_EQ(again.failures[0].standing, Standing::Listed);

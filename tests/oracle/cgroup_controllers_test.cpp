@@ -141,6 +141,75 @@ TEST(CgroupControllers, WhatDoesNotFollowThemSaysNothing) {
   }
 }
 
+/// "t" with memory.max 8 MiB, and a child whose hog wants 16 and loses memory, or io, at 50 ms.
+World switched_off(Controller controller) {
+  World world;
+  world.become_v2();
+  const NodeId child = world.add(kRoot, "child");
+  world.memory_max(kRoot, 8 * kMiB);
+  world.memory_max(child, 4 * kMiB);
+  world.hold(child, 16 * kMiB);
+  Action& action = world.scenario.actions[world.act(Action::Kind::DisableController, kRoot, kOffMs)];
+  action.controller = controller;
+  world.run_for_ms(kWindowMs);
+  world.oom_kill(0, 7 * kMiB);
+  world.seen.workers[0].ended_ns = (kOffMs + 20) * kMs;
+  for (const NodeId node : {kRoot, child}) world.after(node)[Counter::MemoryPeak] = 8 * kMiB;
+  return world;
+}
+
+TEST(CgroupControllers, LeaveMemoryToTheLimitAbove) {
+  World world = switched_off(Controller::Memory);
+  EXPECT_EQ(world.status("memory.max", kRoot), Status::Held) << world.explain("memory.max");
+  EXPECT_EQ(world.status("memory.max", 1), Status::NotApplicable) << "its limit has gone";
+  world.seen.workers[0].ended_ns = kOffMs * kMs;
+  EXPECT_EQ(world.status("memory.max", kRoot), Status::Inconclusive) << "killed by the limit that has gone";
+  world.after(kRoot)[Counter::MemoryPeak] = 9 * kMiB;
+  EXPECT_EQ(world.status("memory.max", kRoot), Status::Violated);
+}
+
+TEST(CgroupControllers, OfOthersLeaveTheLimitOfMemoryAsItIs) {
+  EXPECT_EQ(switched_off(Controller::Io).status("memory.max", 1), Status::Violated) << "8 MiB of 4";
+}
+
+/// "t" reads at most 100 blocks a second, and its child, which loses io after half a second, 50.
+World reading_world(int64_t blocks_after) {
+  constexpr int64_t kBlock = 64 << 10;
+  constexpr int64_t kBlocksBefore = 25;
+  World world;
+  world.become_v2();
+  const NodeId child = world.add(kRoot, "child");
+  world.limit(kRoot, Knob::IoMax, IoRates{100 * kBlock, {}, {}, {}});
+  world.limit(child, Knob::IoMax, IoRates{50 * kBlock, {}, {}, {}});
+  world.work(child, IoHog{true, IoDirection::Read, kBlock, kMiB});
+  Action& action = world.scenario.actions[world.act(Action::Kind::DisableController, kRoot, 500)];
+  action.controller = Controller::Io;
+  world.run_for_ms(1'500);
+  world.moved(0, kBlocksBefore + blocks_after, 100'000);
+  for (const NodeId node : {kRoot, child}) {
+    auto& series = world.seen.nodes[static_cast<size_t>(node)].series;
+    series = {{499 * kMs, {}, kMs}, {503 * kMs, {}, kMs}, {1'500 * kMs, {}, kMs}};
+    if (node != kRoot) continue;
+    for (Sample& sample : series) sample.counters[Counter::IoReadBytes] = kBlocksBefore * kBlock;
+  }
+  WorkerSample sample;
+  sample.progress = kBlocksBefore;
+  for (const int64_t at_ms : {499, 503}) {
+    sample.at_ns = at_ms * kMs;
+    world.seen.workers[0].series.push_back(sample);
+  }
+  return world;
+}
+
+TEST(CgroupControllers, LeaveRatesToTheLimitAbove) {
+  for (const auto& [blocks, status] : {std::pair(100, Status::Held), std::pair(900, Status::Violated)}) {
+    const World world = reading_world(blocks);
+    EXPECT_EQ(world.status("io.max", kRoot), status) << world.explain("io.max");
+    EXPECT_EQ(world.status("io.max", 1), Status::Held)
+        << "until its limit has gone" << world.explain("io.max");
+  }
+}
+
 }  // namespace
 }  // namespace treeline::world_test
 

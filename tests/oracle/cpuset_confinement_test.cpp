@@ -65,6 +65,26 @@ TEST(CpusetConfinement, UsingOnlyPartOfTheSetHolds) {
   EXPECT_EQ(d.status(), Status::Held);
 }
 
+TEST(CpusetConfinement, WhoLosesTheControllerHasItsParentsSet) {
+  Deep d = confined();
+  d.world.scenario.actions.push_back({50'000, Action::Kind::DisableController, 1});
+  d.world.scenario.actions[0].controller = Controller::Cpuset;
+  d.world.seen.actions.push_back({50 * kMs, 51 * kMs, 0, {}, {}});
+  d.worker().cpus_by_stretch = {IdSet{{0, 1}}, IdSet{{0, 2}}};
+  d.worker().cpus_allowed = "0-2";
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kCpusetConfinement, d.leaf));
+  d.worker().cpus_allowed = "0-1";
+  EXPECT_EQ(d.status(), Status::Violated) << "it is confined as before";
+}
+
+TEST(CpusetConfinement, OnOneCpuNothingIsSaid) {
+  CpuWorld world(1);
+  world.pin(kRoot, {0});
+  world.ran_ms(world.hog(kRoot, 1), 90);
+  world.run_for_ms(100);
+  EXPECT_EQ(world.status(kCpusetConfinement, kRoot), Status::NotApplicable);
+}
+
 TEST(CpusetConfinement, NodeInheritsItsParentsSet) {
   CpuWorld world(4);
   const NodeId a = world.add(kRoot, "a");
