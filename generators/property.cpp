@@ -232,7 +232,7 @@ std::optional<std::string> why_untestable(const Property& property, const Machin
   }
   const auto known = switchable_controllers();
   if (property.name == "controllers" && std::none_of(known.begin(), known.end(), [&](Controller controller) {
-        return can_switch(machine, controller);
+        return switching_shows(machine, controller);
       })) {
     return "only cgroup v2 switches controllers while work runs, and has none of them here";
   }

@@ -38,18 +38,11 @@ struct Switch {
   }
 };
 
-/// With one CPU a cpuset shows nothing.
-bool shows(const MachineFacts& machine, Controller controller) {
-  if (!can_switch(machine, controller)) return false;
-  if (controller == Controller::Io) return machine.has(Knob::IoMax) && !machine.device.empty();
-  return controller != Controller::Cpuset || (machine.cpus.size() > 1 && machine.has(Knob::CpusetCpus));
-}
-
 /// Where there is none the property cannot be tested, and what is drawn does not matter.
 Controller draw_controller(const MachineFacts& machine) {
   const auto known = switchable_controllers();
   std::vector<Controller> controllers(known.begin(), known.end());
-  std::erase_if(controllers, [&](Controller controller) { return !shows(machine, controller); });
+  std::erase_if(controllers, [&](Controller controller) { return !switching_shows(machine, controller); });
   return controllers.empty() ? known.front() : *one_of(controllers);
 }
 
@@ -230,6 +223,12 @@ Scenario draw_controllers(const Constraints& constraints) {
 }
 
 }  // namespace
+
+bool switching_shows(const MachineFacts& machine, Controller controller) {
+  if (!can_switch(machine, controller)) return false;
+  if (controller == Controller::Io) return machine.has(Knob::IoMax) && !machine.device.empty();
+  return controller != Controller::Cpuset || (machine.cpus.size() > 1 && machine.has(Knob::CpusetCpus));
+}
 
 rc::Gen<Scenario> controllers_gen(const Constraints& constraints) {
   return rc::gen::exec([constraints] { return draw_controllers(constraints); }).as("controllers");

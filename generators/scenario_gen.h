@@ -53,6 +53,9 @@ rc::Gen<Scenario> cpuset_change_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_hotplug_gen(const Constraints& constraints);
 rc::Gen<Scenario> groups_gen(const Constraints& constraints);
 rc::Gen<Scenario> cpu_contention_gen(const Constraints& constraints);
+/// The controller can be switched, and its limits could bind: with one CPU a cpuset shows nothing, nor does
+/// io.max without a disk.
+bool switching_shows(const MachineFacts& machine, Controller controller);
 rc::Gen<Scenario> controllers_gen(const Constraints& constraints);
 rc::Gen<Scenario> refusals_gen(const Constraints& constraints);
 

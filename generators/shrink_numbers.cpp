@@ -223,7 +223,9 @@ std::vector<int64_t> plainer(int64_t value, int64_t least, bool is_bytes) {
     }
     return list;
   }
+  constexpr int64_t kFew = 10;
   const int64_t unit = largest_power(10, std::max<int64_t>(1, value));
+  if (value < kFew) add(least);  // none, of what was counted in single ones
   add(std::max<int64_t>(least, std::min<int64_t>(value, 1)));
   add(unit);
   add(rounded_down(value, false));

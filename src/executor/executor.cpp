@@ -572,7 +572,7 @@ class Run {
     const int64_t kills = is_memory ? memory_at(action.node).kills : 0;
     if (is_memory) become_fair();
     if (!fault_.ignores(action)) seen.write_errno = groups_->write_all(action.node, writes);
-    if (is_memory) wait_for_victims(action, kills);
+    if (is_memory && seen.write_errno == 0) wait_for_victims(action, kills);
     become_realtime();
     seen.completed_ns = monotonic_ns() - start_ns_;
     if (seen.write_errno == 0) limits[action.knob] = action.value;

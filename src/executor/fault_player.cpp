@@ -154,8 +154,11 @@ Tree FaultPlayer::enforced_tree() const {
         break;
     }
     // What depends on a limit that is not enforced goes with it.
-    if (!limits.contains(Knob::CpuMax)) limits.erase(Knob::CpuMaxBurst);
-    if (!limits.contains(Knob::MemoryMax)) limits.erase(Knob::MemorySwapMax);
+    const auto is_lost = [&](Knob knob) {
+      return scenario_.tree[id].limits.contains(knob) && !limits.contains(knob);
+    };
+    if (is_lost(Knob::CpuMax)) limits.erase(Knob::CpuMaxBurst);
+    if (is_lost(Knob::MemoryMax)) limits.erase(Knob::MemorySwapMax);
   }
   return tree;
 }

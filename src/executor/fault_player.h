@@ -46,8 +46,7 @@ class FaultPlayer {
   }
   /// What a controller had set is set again when it comes back.
   bool keeps_limits_of_controller() const { return is(PlantedFault::ControllerLimitComesBack); }
-  /// cpu.max of a group is lost when its children lose the controller.
-  /// The limit of the action's node that goes along; nullopt: none.
+  /// The limit of the action's node that is lost when its children lose the controller; nullopt: none.
   std::optional<Knob> lost_on_switch(const Action& action) const;
   /// cpu.max is lost where a task comes in.
   bool lifts_quota_on_hotplug() const { return is(PlantedFault::CpuMaxLostOnHotplug); }

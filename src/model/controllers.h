@@ -18,12 +18,10 @@
 ///    returns (kill_css, css_clear_dir); cgroup_update_dfl_csses moves the tasks to the nearest state above.
 ///    So the limits of the group itself and of those above it bind all of them, and no other.
 ///  - cgroup_apply_control_enable makes new states: nothing of the old limits comes back.
-///  - Where io is on, memory, which it depends on (cgroup_subsys::depends_on), is only hidden: its files go,
-///  and
-///    its limits are lifted all the same (mem_cgroup_css_reset), but for memory.oom.group.
-///  - What was charged to a group stays charged to those above it (mem_cgroup_css_offline), and what its
-///  tasks
-///    charge from then on is the next one's above.
+///  - Where io is on, memory, on which it depends (cgroup_subsys::depends_on), is only hidden: its files
+///    go, and its limits are lifted all the same (mem_cgroup_css_reset), but for memory.oom.group.
+///  - What was charged to a group stays charged to those above it (mem_cgroup_css_offline). What its tasks
+///    charge from then on is charged to the next group above.
 namespace treeline {
 
 /// Those that an action may switch.

@@ -270,6 +270,9 @@ void check_change(const Scenario& scenario, size_t i, const MachineFacts& machin
              machine.knob_context(Controller::Memory).version == CgroupVersion::V1 &&
              tree[action.node].limits.contains(Knob::MemorySwapMax)) {
     faults.push_back({path, "v1 limits the sum with swap, which would change its meaning"});
+  } else if (action.knob == Knob::MemorySwapMax &&
+             machine.knob_context(Controller::Memory).version == CgroupVersion::V1) {
+    faults.push_back({path, "v1 limits the sum with memory only"});
   } else if (action.knob == Knob::CpuWeight && tree[action.node].limits.contains(Knob::CpuWeightNice)) {
     faults.push_back({path, "the node has its weight by another knob"});
   } else if (const int error = due_errno(scenario, i, machine, every_action)) {

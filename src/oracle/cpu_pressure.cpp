@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "oracle/cpu_turn.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/pressure.h"
@@ -36,8 +35,7 @@ std::optional<double> most_waited_ns(const Scenario& scenario, const Observation
     const WorkerObservation& worker = observation.workers[i];
     if (!has_known_delay(scenario.workers[i].workload, worker)) return std::nullopt;
     const NodeId place = scenario.workers[i].node;
-    most += waited_ns(worker) + picks_ns(worker) +
-            2 * (turn_ns(scenario, observation, place) + longest_period_ns(scenario, place));
+    most += waited_ns(worker) + picks_ns(worker) + 2 * longest_absence_ns(scenario, observation, place);
   }
   return most;
 }

@@ -68,8 +68,10 @@ std::vector<Finding> judge_cpuset_confinement(const Scenario& scenario, const Ob
   if (observation.machine.cpus.size() < 2) return findings;
   const Scenario at_end = scenario_at_end(scenario, observation);
   const auto has_set = [](const Node& node) { return node.limits.contains(Knob::CpusetCpus); };
-  const auto& nodes = at_end.tree.nodes;
-  if (std::none_of(nodes.begin(), nodes.end(), has_set)) return findings;
+  const auto has_sets = [&](const Tree& tree) {
+    return std::any_of(tree.nodes.begin(), tree.nodes.end(), has_set);
+  };
+  if (!has_sets(scenario.tree) && !has_sets(at_end.tree)) return findings;
   for (size_t i = 0; i < at_end.workers.size(); ++i) {
     const NodeId node = at_end.workers[i].node;
     const WorkerObservation& seen = observation.workers[i];

@@ -24,10 +24,23 @@ bool limited_below(const Scenario& scenario, const Observation& observation, Nod
   return false;
 }
 
-/// Somebody was killed while it was not yet settled which groups go as a whole.
+/// When the first write of memory.max began that came after the last flag was set; none: behind all. A victim
+/// is seen to have gone only some time after its kill.
+int64_t pressed_ns(const Scenario& scenario, const Observation& observation) {
+  int64_t pressed_ns = INT64_MAX;
+  for (size_t i = 0; i < scenario.actions.size(); ++i) {
+    const Action& action = scenario.actions[i];
+    if (action.kind != Action::Kind::SetLimit || !was_changed(observation, i)) continue;
+    if (action.knob == Knob::MemoryOomGroup) pressed_ns = INT64_MAX;
+    if (action.knob == Knob::MemoryMax) pressed_ns = std::min(pressed_ns, observation.actions[i].started_ns);
+  }
+  return pressed_ns;
+}
+
+/// Somebody may have been killed while it was not yet settled which groups go as a whole.
 bool killed_too_early(const Scenario& scenario, const Observation& observation) {
   if (!changes(scenario, Knob::MemoryOomGroup)) return false;
-  const int64_t settled_ns = last_change_ns(scenario, observation, Knob::MemoryOomGroup);
+  const int64_t settled_ns = pressed_ns(scenario, observation);
   return std::any_of(observation.workers.begin(), observation.workers.end(), [&](const auto& worker) {
     return worker.end == WorkerEnd::OomKilled && worker.ended_ns <= settled_ns;
   });
@@ -61,7 +74,7 @@ std::vector<Finding> judge_memory_oom_group(const Scenario& scenario, const Obse
     std::string why;
     if (workers.size() < 2) why = "there is one worker only";
     if (!any_victim) why = "nobody was killed for a limit of it or above";
-    if (is_too_early) why = "somebody was killed before the last flag was set";
+    if (is_too_early) why = "somebody may have been killed before the last flag was set";
     Finding finding =
         is_true({"memory.oom_group", Controller::Memory, node, "workers"}, !any_victim || left == 0,
                 fmt::format("{} with memory.oom.group: {} of its {} workers outlived an OOM kill",

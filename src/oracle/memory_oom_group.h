@@ -15,9 +15,9 @@ namespace treeline {
 /// up to g, but for g itself, has a memory.max (so that the limit that was hit is g's or one above), no
 /// worker of the subtree is left. Conclusive if there was such a kill, and there are two workers at least.
 ///
-/// Where flags or limits change while work runs, the flags of the end count, if nobody was killed before the
-/// last of them was set, and a group between has a memory.max if it had one at any time: a write that lowers
-/// one kills by the same rule (memory_max_write: mem_cgroup_out_of_memory).
+/// Where flags or limits change while work runs, the flags of the end count, if nobody was killed before
+/// memory.max was lowered after the last of them was set, and a group between has a memory.max if it had one
+/// at any time: a write that lowers one kills by the same rule (memory_max_write: mem_cgroup_out_of_memory).
 std::vector<Finding> judge_memory_oom_group(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

@@ -27,8 +27,12 @@ Subject subject_of(NodeId node, const char* unit) {
 /// One run's facts, asked for by several laws.
 class Protection {
  public:
-  Protection(const Scenario& scenario, const Observation& observation)
-      : scenario_(scenario), observation_(observation), page_(observation.machine.page_size) {}
+  /// `writers`: who reclaims besides the tasks below, by writing a memory.max.
+  Protection(const Scenario& scenario, const Observation& observation, int64_t writers)
+      : scenario_(scenario),
+        observation_(observation),
+        page_(observation.machine.page_size),
+        writers_(writers) {}
 
   std::vector<Finding> judge(bool with_kills) const;
   /// Some limit may make somebody reclaim.
@@ -56,6 +60,7 @@ class Protection {
     return most_demand_bytes(scenario_, observation_, top) + file_objects_bytes(top) + stocks_bytes(top);
   }
 
+  int64_t reclaimers(NodeId target) const { return tasks_wanted_in(scenario_, target) + writers_; }
   bool may_reclaim(NodeId node) const;
   std::vector<NodeId> reclaimers_above(NodeId node) const;
   int64_t guaranteed_bytes(NodeId target, NodeId node, Knob knob) const;
@@ -87,6 +92,7 @@ class Protection {
   const Scenario& scenario_;
   const Observation& observation_;
   int64_t page_;
+  int64_t writers_;
 };
 
 /// Alive, and keeps what it touched.
@@ -150,8 +156,7 @@ bool Protection::is_exhausted(NodeId target, const std::function<int64_t(NodeId)
   int64_t is_kept = children.empty() ? std::min(file_bytes(target), protection(target)) : 0;
   for (const NodeId child : children) is_kept += std::min(file_bytes(child), protection(child));
   const auto cpus = static_cast<int64_t>(observation_.machine.cpus.size());
-  const int64_t out_of_reach =
-      (cpus * kFolioBatchPages + tasks_wanted_in(scenario_, target) * kLruBatchPages) * page_;
+  const int64_t out_of_reach = (cpus * kFolioBatchPages + reclaimers(target) * kLruBatchPages) * page_;
   return most_bytes(target) - file_bytes(target) + is_kept + out_of_reach > *limit;
 }
 
@@ -180,12 +185,12 @@ Protection::Shelter Protection::shelter_of(NodeId node, const std::vector<NodeId
     shelter.is_hard = shelter.is_hard && most <= min;
     shelter.is_whole = shelter.is_whole && most <= std::max(min, low);
     shelter.least_min = std::min(shelter.least_min, min);
-    const int64_t batches = tasks_wanted_in(scenario_, target) * kLruBatchPages * page_;
+    const int64_t batches = reclaimers(target) * kLruBatchPages * page_;
     shelter.batches_bytes = std::max(shelter.batches_bytes, batches);
     const int64_t first_look = (most >> kFirstPriority) / page_ * page_;
     if (tree()[node].parent == target || first_look == 0) continue;
     shelter.early_looks_bytes =
-        std::max(shelter.early_looks_bytes, batches + tasks_wanted_in(scenario_, target) * first_look);
+        std::max(shelter.early_looks_bytes, batches + reclaimers(target) * first_look);
   }
   return shelter;
 }
@@ -353,7 +358,7 @@ std::optional<Scenario> as_if_from_the_start(const Scenario& scenario, const Obs
     if (!was_changed(observation, i)) continue;
     const Scenario before = scenario_in_force(scenario, observation, i);
     if (is_change_of(action, Knob::MemoryLow) || is_change_of(action, Knob::MemoryMin)) {
-      if (was_lowered || Protection(before, observation).is_pressed()) return std::nullopt;
+      if (was_lowered || Protection(before, observation, 0).is_pressed()) return std::nullopt;
     }
     if (!is_change_of(action, Knob::MemoryMax)) continue;
     const auto old = amount(before.tree[action.node].limits, Knob::MemoryMax);
@@ -373,9 +378,9 @@ std::vector<Finding> judge_memory_protection(const Scenario& scenario, const Obs
   if (!is_v2 || changes(scenario, Knob::MemoryHigh)) return {};
   const bool moves = changes(scenario, Knob::MemoryMax) || changes(scenario, Knob::MemoryLow) ||
                      changes(scenario, Knob::MemoryMin);
-  if (!moves) return Protection(scenario, observation).judge(true);
+  if (!moves) return Protection(scenario, observation, 0).judge(true);
   const std::optional<Scenario> stands = as_if_from_the_start(scenario, observation);
-  return stands ? Protection(*stands, observation).judge(false) : std::vector<Finding>();
+  return stands ? Protection(*stands, observation, 1).judge(false) : std::vector<Finding>();
 }
 
 }  // namespace treeline

@@ -30,10 +30,6 @@ bool limits_swap(const MachineFacts& machine) {
   return machine.swap_bytes > 0 && machine.knob_context(Controller::Memory).version == CgroupVersion::V2;
 }
 
-}  // namespace
-
-namespace {
-
 /// Why swap would not surely have exceeded the bound if nothing limited it.
 std::string why_too_little(const Scenario& scenario, const Observation& observation, const Tree& tree,
                            NodeId node, int64_t bound) {
@@ -66,7 +62,11 @@ std::vector<Finding> judge_changing_swap_at(const Scenario& scenario, const Obse
       const WorkerObservation& worker = observation.workers[i];
       return (worker.settled_ns >= 0 ? worker.settled_ns : worker.ended_ns) <= segment.to_ns;
     });
+    const bool are_all_there = std::all_of(workers.begin(), workers.end(), [&](size_t i) {
+      return observation.workers[i].ended_ns > segment.change_ns;
+    });
     if (!are_done) why = "its workers were not done by then";
+    if (!are_all_there) why = "some of its workers had been killed before";
     findings.push_back(at_most(
         memory_subject("memory.swap_max", node), mib(*most), mib(bound),
         fmt::format("most swap charged to {} in {}", scenario.tree.path(node), span_of(segment)), why));

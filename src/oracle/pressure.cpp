@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "oracle/cpu_turn.h"
+#include "oracle/segments.h"
+
 namespace treeline {
 
 double picks_ns(const WorkerObservation& worker) {
@@ -9,11 +12,25 @@ double picks_ns(const WorkerObservation& worker) {
   return kPickNs * static_cast<double>(worker.voluntary_switches + worker.involuntary_switches + 1);
 }
 
+namespace {
+
+/// Of a cpu.max on the way up from the node; 0 if there is none.
 double longest_period_ns(const Scenario& scenario, NodeId node) {
   double longest = 0;
   for (const NodeId above : scenario.tree.lineage(node)) {
     const auto limit = get<CpuBandwidth>(scenario.tree[above].limits, Knob::CpuMax);
     if (limit) longest = std::max(longest, static_cast<double>(limit->period_us) * 1'000);
+  }
+  return longest;
+}
+
+}  // namespace
+
+double longest_absence_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+  double longest = 0;
+  for (size_t actions = 0; actions <= scenario.actions.size(); ++actions) {
+    const Scenario then = scenario_in_force(scenario, observation, actions);
+    longest = std::max(longest, turn_ns(then, observation, node) + longest_period_ns(then, node));
   }
   return longest;
 }

@@ -11,8 +11,9 @@ namespace treeline {
 /// on any machine that runs Linux at 250 Hz. Of all the worker's switches.
 double picks_ns(const WorkerObservation& worker);
 
-/// Of a cpu.max on the way up from the node; 0 if there is none.
-double longest_period_ns(const Scenario& scenario, NodeId node);
+/// How long who is in the node may be off its CPU while it could run: a turn (cpu_turn.h) and the longest
+/// period of a cpu.max on the way up, by the limits of any time.
+double longest_absence_ns(const Scenario& scenario, const Observation& observation, NodeId node);
 
 /// What collect_percpu_times may lose where there is one CPU: each time that the group is read, all since the
 /// last time, if the CPU was not idle for a whole jiffy of it. cpu.pressure, memory.pressure and io.pressure

@@ -42,16 +42,6 @@ int64_t last_change_ns(const Scenario& scenario, const Observation& observation)
   return last_ns;
 }
 
-int64_t last_change_ns(const Scenario& scenario, const Observation& observation, Knob knob) {
-  int64_t last_ns = 0;
-  for (size_t i = 0; i < scenario.actions.size(); ++i) {
-    const Action& action = scenario.actions[i];
-    const bool is_of_it = action.kind == Action::Kind::SetLimit && action.knob == knob;
-    if (is_of_it && was_changed(observation, i)) last_ns = observation.actions[i].completed_ns;
-  }
-  return last_ns;
-}
-
 Scenario begun_in_force(const Scenario& scenario, const Observation& observation) {
   Scenario begun = scenario;
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {

@@ -49,8 +49,6 @@ std::optional<int64_t> most_in(const Segment& segment, const NodeObservation& no
 bool was_changed(const Observation& observation, size_t action);
 /// When the last such change was over; 0 if there was none.
 int64_t last_change_ns(const Scenario& scenario, const Observation& observation);
-/// The same of the changes of one knob.
-int64_t last_change_ns(const Scenario& scenario, const Observation& observation, Knob knob);
 /// With the limits that stand, and the workers where they are, when the first `actions` actions are over:
 /// those that the kernel took. Without actions.
 Scenario scenario_in_force(const Scenario& scenario, const Observation& observation, size_t actions);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "oracle/cpu_turn.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/pressure.h"
@@ -96,8 +95,7 @@ class Judge {
     }
     if (observation_.machine.swap_bytes > 0) return std::nullopt;
     const NodeId node = scenario_.workers[i].node;
-    return static_cast<double>(worker.voluntary_switches) *
-           (turn_ns(scenario_, observation_, node) + longest_period_ns(scenario_, node));
+    return static_cast<double>(worker.voluntary_switches) * longest_absence_ns(scenario_, observation_, node);
   }
 
   void judge_most(NodeId node, double some_ns) {

@@ -125,6 +125,22 @@ TEST(Controllers, ThatWereOffOnceAreKnownForEachGroup) {
   EXPECT_FALSE(switches(scenario, Controller::Memory));
 }
 
+TEST(Limits, AGroupThatBecomesIdleHasNoWeightAndThenTheDefaultOne) {
+  Scenario scenario = limited({{Action::Kind::SetLimit, 1}, {Action::Kind::SetLimit, 1}});
+  for (const size_t i : {0, 1}) {
+    scenario.actions[i].knob = Knob::CpuIdle;
+    scenario.actions[i].value = Amount{i == 0 ? 1 : 0};
+  }
+  const auto shares = [&](size_t actions) {
+    return shares_of(scenario_after(scenario, actions, every_action).tree[1].limits);
+  };
+  EXPECT_EQ(shares(0), shares_from_weight(50));
+  EXPECT_LT(shares(1), shares_from_weight(1));
+  EXPECT_EQ(shares(2), shares_from_weight(100));
+  scenario.actions.erase(scenario.actions.begin());
+  EXPECT_EQ(shares(1), shares_from_weight(50)) << "it was not idle before";
+}
+
 TEST(Controllers, OfCpusetsStayWherePartitionsAre) {
   Scenario scenario = limited({{kOff, kRoot}}, Controller::Cpuset);
   MachineFacts machine = one_cpu_v2();

@@ -77,6 +77,22 @@ TEST(CpusetConfinement, WhoLosesTheControllerHasItsParentsSet) {
   EXPECT_EQ(d.status(), Status::Violated) << "it is confined as before";
 }
 
+TEST(CpusetConfinement, WhereTheLastSetGoesWithTheControllerAllCpusAreBack) {
+  Deep d;
+  d.leaf = d.world.add(kRoot, "a");
+  d.world.pin(d.leaf, {0, 1});
+  d.world.ran_ms(d.world.hog(d.leaf, 4), 180);
+  d.world.run_for_ms(100);
+  d.world.scenario.actions.push_back({50'000, Action::Kind::DisableController, kRoot});
+  d.world.scenario.actions[0].controller = Controller::Cpuset;
+  d.world.seen.actions.push_back({50 * kMs, 51 * kMs, 0, {}, {}});
+  d.worker().cpus_by_stretch = {IdSet{{0, 1}}, IdSet{{0, 3}}};
+  d.worker().cpus_allowed = "0-3";
+  EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kCpusetConfinement, d.leaf));
+  d.worker().cpus_allowed = "0-1";
+  EXPECT_EQ(d.status(), Status::Violated);
+}
+
 TEST(CpusetConfinement, OnOneCpuNothingIsSaid) {
   CpuWorld world(1);
   world.pin(kRoot, {0});

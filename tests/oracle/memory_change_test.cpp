@@ -55,6 +55,13 @@ TEST(MemoryChange, SwapThatWasThereWhenItsLimitWasSetMayStay) {
       << "what comes by the write of memory.max was not there before";
 }
 
+TEST(MemoryChange, SwapShowsNothingOnceWhoWantedItIsDead) {
+  World world = swapped_world({0, 0, 0, 0, 0});
+  world.seen.workers[0].end = WorkerEnd::OomKilled;
+  world.seen.workers[0].ended_ns = 30 * kMs;
+  EXPECT_EQ(world.findings("memory.swap_max").back().status, Status::Inconclusive);
+}
+
 TEST(MemoryChange, SwapShowsNothingBeforeMemoryRunsShort) {
   World world = swapped_world({0, 0, 0, 0, 0});
   world.scenario.actions.pop_back();
@@ -87,6 +94,13 @@ TEST(MemoryChange, AGroupThatWasMadeOneBeforeIsKilledAsAWhole) {
 
 TEST(MemoryChange, WhoWasKilledBeforeTheFlagWasSetShowsNothing) {
   EXPECT_EQ(killed_world(20, false).status("memory.oom_group"), Status::Inconclusive);
+}
+
+TEST(MemoryChange, WhoWasKilledForALimitThatStoodBeforeTheFlagShowsNothing) {
+  World world = killed_world(41, false);
+  std::swap(world.scenario.actions[0], world.scenario.actions[1]);
+  EXPECT_EQ(world.status("memory.oom_group"), Status::Inconclusive)
+      << "it may have died before it was seen to";
 }
 
 TEST(MemoryChange, AGroupThatIsNoneInTheEndSaysNothing) {
