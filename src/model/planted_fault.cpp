@@ -256,7 +256,7 @@ constexpr std::array<PlantedFaultInfo, 92> kFaults{{
      "a change of memory.swap.max while work runs does nothing",
      "swap_change",
      "memory.swap_max",
-     {1, 2, 1, 0, 0}},
+     {1, 1, 1, 1, 0}},
     {F::ProtectionChangeMissed,
      "protection-change-missed",
      "a change of memory.low or memory.min while work runs does nothing",

@@ -201,8 +201,7 @@ Scenario least_scenario(F fault) {
     case F::SwapMaxChangeMissed: {
       Scenario scenario = chain_with_worker(1, MemoryHog{});
       scenario.actions.push_back({20'000, Action::Kind::SetLimit, kRoot, Knob::MemorySwapMax, mebibyte});
-      scenario.actions.push_back({30'000, Action::Kind::SetLimit, kRoot, Knob::MemoryMax, mebibyte});
-      return scenario;
+      return with(std::move(scenario), 0, Knob::MemoryMax, mebibyte);
     }
     case F::ProtectionChangeMissed: {
       Scenario scenario = chain_with_worker(2, MemoryHog{});
