@@ -132,6 +132,8 @@ IoSides draw_io_sides() {
   return {(directions & 1) != 0, (directions & 2) != 0, (units & 1) != 0, (units & 2) != 0};
 }
 
+int64_t draw_io_stretch_us() { return 1'000 * *uniform<int64_t>(250, 500); }
+
 IoRates draw_slow_rates(IoSides sides, int sharers) {
   IoRates rates;
   const auto bytes = [&]() -> std::optional<int64_t> {

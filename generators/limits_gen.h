@@ -46,6 +46,8 @@ IoSides draw_io_sides();
 /// Rates that a few throttle slices (HZ/10, block/blk-throttle.c) show, for workers that share them, and far
 /// below what any disk does.
 IoRates draw_slow_rates(IoSides sides, int sharers);
+/// Of a stretch with one rate: longer than the slices that its bound lets pass (oracle/io_max.h).
+int64_t draw_io_stretch_us();
 
 /// A non-empty subset.
 rc::Gen<IdSet> subset_gen(const IdSet& of);

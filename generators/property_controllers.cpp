@@ -68,7 +68,7 @@ Workload draw_work(const Switch& drawn, bool is_below, const MachineFacts& machi
       return hog;
     }
     case Controller::Cpuset:
-      return endless_hog(std::min(16, static_cast<int>(machine.cpus.size()) + *uniform(0, 2)));
+      return draw_crowding_hog(static_cast<int>(machine.cpus.size()));
     default:
       return endless_hog(*uniform(1, 2));
   }
@@ -117,7 +117,7 @@ int64_t draw_pause_us(const Scenario& scenario, const Switch& drawn, const Machi
     case Controller::Pids:
       return drawn.pause_us * *uniform<int64_t>(5, 14);
     case Controller::Io:
-      return 1'000 * *uniform<int64_t>(250, 500);
+      return draw_io_stretch_us();
     case Controller::Cpu:
       return stretch_us(by_now(scenario), drawn.node, 1'000 * *uniform<int64_t>(20, 60), machine);
     default:

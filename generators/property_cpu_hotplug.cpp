@@ -45,8 +45,7 @@ Scenario draw_cpu_hotplug(const Constraints& constraints) {
   const int cpus = static_cast<int>(machine.cpus.size());
   for (const NodeId node : ground.placement.nodes) {
     const bool is_below = scenario.tree.is_in_subtree(node, ground.target);
-    scenario.workers.push_back(
-        {node, is_below ? endless_hog(std::min(16, cpus + *uniform(0, 2))) : Workload(Idle{})});
+    scenario.workers.push_back({node, is_below ? draw_crowding_hog(cpus) : Workload(Idle{})});
   }
   draw_cpusets(scenario.tree, machine);
   if (*chance(80)) {

@@ -50,9 +50,7 @@ Scenario draw_cpuset(const Constraints& constraints) {
   for (const NodeId node : ground.placement.nodes) {
     const int cpus = static_cast<int>(machine.cpus.size());
     const bool is_busy = tree.is_in_subtree(node, ground.target) || *chance(30);
-    // More threads than the machine has CPUs: somebody would be on each of them.
-    scenario.workers.push_back(
-        {node, is_busy ? endless_hog(std::min(16, cpus + *uniform(0, 2))) : Workload(Idle{})});
+    scenario.workers.push_back({node, is_busy ? draw_crowding_hog(cpus) : Workload(Idle{})});
   }
   scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(30, 80)) * 1'000, constraints);
   const std::set<Knob> menu = all_knobs_but(

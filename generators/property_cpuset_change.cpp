@@ -52,9 +52,7 @@ Scenario draw_cpuset_change(const Constraints& constraints) {
   const int cpus = static_cast<int>(machine.cpus.size());
   for (const NodeId node : ground.placement.nodes) {
     const bool is_busy = scenario.tree.is_in_subtree(node, ground.target) || *chance(30);
-    // As many threads as there are CPUs, or more: somebody would be on each of them.
-    scenario.workers.push_back(
-        {node, is_busy ? endless_hog(std::min(16, cpus + *uniform(0, 2))) : Workload(Idle{})});
+    scenario.workers.push_back({node, is_busy ? draw_crowding_hog(cpus) : Workload(Idle{})});
   }
   const std::set<Knob> menu = all_knobs_but(
       constraints, {Knob::CpuMax, Knob::CpusetCpus, Knob::MemoryHigh, Knob::Freeze, Knob::CpuIdle});

@@ -30,16 +30,14 @@ Scenario draw_io_change(const Constraints& constraints) {
     scenario.tree[ground.target].limits[Knob::IoMax] = tightest;
   }
   scenario.tree = *with_company(scenario.tree, knobs_beside_io(constraints), constraints);
-  // A stretch shows something if it is longer than the slices that its bound lets pass.
-  const auto draw_stretch_us = [] { return 1'000 * *uniform<int64_t>(250, 500); };
-  int64_t at_us = draw_stretch_us();
+  int64_t at_us = draw_io_stretch_us();
   const int count = *uniform(1, 2);
   for (int i = 0; i < count; ++i) {
     const NodeId node = changed_node(scenario.tree, ground.target);
     const IoRates rates = draw_change();
     add_change(scenario, {at_us, Action::Kind::SetLimit, node, Knob::IoMax, rates}, constraints.machine);
     tightest = tighter(tightest, rates);
-    at_us += draw_stretch_us();
+    at_us += draw_io_stretch_us();
   }
   add_io_workers(scenario, ground, tightest);
   scenario.window = fixed_window(static_cast<double>(at_us), constraints);

@@ -69,9 +69,7 @@ Scenario draw_partition(const Constraints& constraints, int size) {
   for (const NodeId node : placement.nodes) {
     if (effective_cpus(scenario.tree, node, machine).ids.empty()) continue;
     const int cpus = static_cast<int>(machine.cpus.size());
-    // More threads than the machine has CPUs: somebody would be on each of them.
-    scenario.workers.push_back(
-        {node, *chance(70) ? endless_hog(std::min(16, cpus + *uniform(0, 2))) : Workload(Idle{})});
+    scenario.workers.push_back({node, *chance(70) ? draw_crowding_hog(cpus) : Workload(Idle{})});
   }
   scenario.window = fixed_window(static_cast<double>(*uniform<int64_t>(30, 80)) * 1'000, constraints);
   const std::set<Knob> menu = all_knobs_but(

@@ -95,6 +95,11 @@ Workload draw_pressing(const Tree& tree, NodeId node, WorkloadKind kind, int sha
 
 }  // namespace
 
+Workload draw_crowding_hog(int cpus) {
+  constexpr int kMostThreads = 16;
+  return endless_hog(std::min(kMostThreads, cpus + *uniform(0, 2)));
+}
+
 int64_t touched_after_us(const Scenario& scenario) {
   constexpr int64_t kPageUs = 150;
   constexpr int64_t kReadPageUs = 250;  // from a disk

@@ -31,6 +31,8 @@ rc::Gen<Workload> suggested_workload_gen(const Tree& tree, NodeId node,
 
 /// Endless hog of `threads` threads.
 inline Workload endless_hog(int threads) { return CpuHog{threads, 100, 10'000}; }
+/// Draws one of as many threads as there are CPUs, or a few more: somebody would be on each of them.
+Workload draw_crowding_hog(int cpus);
 
 /// Memory of a kind, with chunks and order drawn.
 rc::Gen<MemoryHog> memory_hog_gen(int64_t bytes, const std::vector<MemoryKind>& kinds);

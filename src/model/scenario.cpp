@@ -48,6 +48,10 @@ std::optional<Controller> controller_of(const Action& action) {
   }
 }
 
+bool is_change_of(const Action& action, Knob knob) {
+  return action.kind == Action::Kind::SetLimit && action.knob == knob;
+}
+
 bool moves_a_cpu(const Action& action) {
   return action.kind == Action::Kind::CpuOffline || action.kind == Action::Kind::CpuOnline;
 }
@@ -172,16 +176,14 @@ std::set<int> offline_after(const Scenario& scenario, size_t actions,
 
 bool moves_cpus(const Scenario& scenario) {
   return std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
-    return moves_a_cpu(action) ||
-           (action.kind == Action::Kind::SetLimit && action.knob == Knob::CpusetCpus) ||
+    return moves_a_cpu(action) || is_change_of(action, Knob::CpusetCpus) ||
            (switches_a_controller(action) && action.controller == Controller::Cpuset);
   });
 }
 
 bool changes(const Scenario& scenario, Knob knob) {
-  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [knob](const Action& action) {
-    return action.kind == Action::Kind::SetLimit && action.knob == knob;
-  });
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(),
+                     [knob](const Action& action) { return is_change_of(action, knob); });
 }
 
 bool migrates(const Scenario& scenario) {

@@ -97,6 +97,8 @@ inline constexpr std::array<std::string_view, 18> kActionNames{
 std::span<const Knob> changeable_knobs();
 /// Whose files the action writes; nullopt: it concerns every hierarchy.
 std::optional<Controller> controller_of(const Action& action);
+/// It changes that knob.
+bool is_change_of(const Action& action, Knob knob);
 /// A CPU goes or comes; the action has no node.
 bool moves_a_cpu(const Action& action);
 /// A worker, or one thread of it, goes to the action's node.

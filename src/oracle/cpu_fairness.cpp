@@ -78,9 +78,8 @@ double weight_error(const Stretches& stretches, NodeId node) {
 bool anything_takes_tasks_away(const Scenario& scenario) {
   const bool all_are_changes =
       std::all_of(scenario.actions.begin(), scenario.actions.end(), [](const Action& action) {
-        return action.kind == Action::Kind::Migrate ||
-               (action.kind == Action::Kind::SetLimit &&
-                (action.knob == Knob::CpuWeight || action.knob == Knob::CpuIdle));
+        return action.kind == Action::Kind::Migrate || is_change_of(action, Knob::CpuWeight) ||
+               is_change_of(action, Knob::CpuIdle);
       });
   return !all_are_changes || has_quota(scenario.tree, kRoot);
 }

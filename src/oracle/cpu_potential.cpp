@@ -47,9 +47,7 @@ int64_t running_ns(const Observation& observation, const Segment& segment) {
   return last.at_ns - last.took_ns - from_ns;
 }
 
-bool is_of_cpu_max(const Action& action) {
-  return action.kind == Action::Kind::SetLimit && action.knob == Knob::CpuMax;
-}
+bool is_of_cpu_max(const Action& action) { return is_change_of(action, Knob::CpuMax); }
 
 double period_before_ns(const Scenario& whole, const Segment& segment) {
   constexpr int64_t kDefaultUs = 100'000;  // sched.h: default_cfs_period

@@ -65,17 +65,6 @@ std::set<NodeId> ever_without_memory(const Scenario& scenario, const Observation
                       [&](size_t action) { return was_changed(observation, action); });
 }
 
-/// When memory was last switched off or on; 0: never.
-int64_t last_switch_ns(const Scenario& scenario, const Observation& observation) {
-  int64_t last_ns = 0;
-  for (size_t i = 0; i < scenario.actions.size(); ++i) {
-    const Action& action = scenario.actions[i];
-    const bool is_of_memory = switches_a_controller(action) && action.controller == Controller::Memory;
-    if (is_of_memory && was_changed(observation, i)) last_ns = observation.actions[i].completed_ns;
-  }
-  return last_ns;
-}
-
 /// Whether a worker that was OOM-killed had not given all back when a reading began: it is not reaped, and
 /// has no memory of its own any more (exit_mm), or that is not known.
 bool is_on_its_way_out(const WorkerObservation& worker, const Sample& reading) {
@@ -128,10 +117,9 @@ int64_t ever_protected_cache_bytes(const std::vector<Segment>& segments, NodeId 
 }
 
 /// The most that was read in a stretch whose limits did not change. memory.peak spans them all.
-void judge_max_in(const Scenario& scenario, const Observation& observation,
+void judge_max_in(const Scenario& scenario, const Observation& observation, const std::set<NodeId>& lacking,
                   const std::vector<Segment>& segments, const Segment& segment,
                   std::vector<Finding>& findings) {
-  const std::set<NodeId> lacking = ever_without_memory(scenario, observation);
   for (NodeId node = 0; node < scenario.tree.size(); ++node) {
     if (lacking.contains(node)) continue;
     const auto limit = memory_limit_bytes(segment.scenario.tree, observation, node);
@@ -165,18 +153,20 @@ void judge_max_in(const Scenario& scenario, const Observation& observation,
 
 std::vector<Finding> judge_memory_max(const Scenario& scenario, const Observation& observation) {
   std::vector<Finding> findings;
+  const std::set<NodeId> lacking = ever_without_memory(scenario, observation);
   if (changes(scenario, Knob::MemoryMax)) {
     const std::vector<Segment> segments = segments_of(scenario, observation);
     for (const Segment& segment : segments) {
-      judge_max_in(scenario, observation, segments, segment, findings);
+      judge_max_in(scenario, observation, lacking, segments, segment, findings);
     }
     return findings;
   }
   const Tree tree = tree_in_force(scenario, observation, 0);
   const Tree at_end = scenario_at_end(scenario, observation).tree;
-  const std::set<NodeId> lacking = ever_without_memory(scenario, observation);
   // Whom a limit killed that was lost with its controller would not have used more by the ones of the end.
-  const int64_t switched_ns = last_switch_ns(scenario, observation);
+  const int64_t switched_ns = last_change_ns(scenario, observation, [](const Action& action) {
+    return switches_a_controller(action) && action.controller == Controller::Memory;
+  });
   const auto lives = [&](size_t i) {
     return switched_ns == 0 || observation.workers[i].end != WorkerEnd::OomKilled ||
            observation.workers[i].ended_ns > switched_ns;

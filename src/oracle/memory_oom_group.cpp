@@ -30,9 +30,10 @@ int64_t pressed_ns(const Scenario& scenario, const Observation& observation) {
   int64_t pressed_ns = INT64_MAX;
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const Action& action = scenario.actions[i];
-    if (action.kind != Action::Kind::SetLimit || !was_changed(observation, i)) continue;
-    if (action.knob == Knob::MemoryOomGroup) pressed_ns = INT64_MAX;
-    if (action.knob == Knob::MemoryMax) pressed_ns = std::min(pressed_ns, observation.actions[i].started_ns);
+    if (!was_changed(observation, i)) continue;
+    if (is_change_of(action, Knob::MemoryOomGroup)) pressed_ns = INT64_MAX;
+    if (is_change_of(action, Knob::MemoryMax))
+      pressed_ns = std::min(pressed_ns, observation.actions[i].started_ns);
   }
   return pressed_ns;
 }

@@ -346,10 +346,6 @@ bool Protection::is_pressed() const {
   return false;
 }
 
-bool is_change_of(const Action& action, Knob knob) {
-  return action.kind == Action::Kind::SetLimit && action.knob == knob;
-}
-
 /// As it stands in the end, if it may be judged as if it had stood so from the start; see the header.
 std::optional<Scenario> as_if_from_the_start(const Scenario& scenario, const Observation& observation) {
   bool was_lowered = false;

@@ -34,10 +34,12 @@ bool was_changed(const Observation& observation, size_t action) {
   return seen.started_ns != ActionObservation::kNotTried && seen.write_errno == 0;
 }
 
-int64_t last_change_ns(const Scenario& scenario, const Observation& observation) {
+int64_t last_change_ns(const Scenario& scenario, const Observation& observation,
+                       const std::function<bool(const Action&)>& counts) {
   int64_t last_ns = 0;
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
-    if (was_changed(observation, i)) last_ns = std::max(last_ns, observation.actions[i].completed_ns);
+    if (was_changed(observation, i) && counts(scenario.actions[i]))
+      last_ns = std::max(last_ns, observation.actions[i].completed_ns);
   }
   return last_ns;
 }
@@ -174,7 +176,7 @@ std::vector<std::optional<int64_t>> amounts_of(const Scenario& scenario, const O
   std::vector<std::optional<int64_t>> amounts{amount(begun[node].limits, knob)};
   for (size_t i = 0; i < scenario.actions.size(); ++i) {
     const Action& action = scenario.actions[i];
-    const bool is_of_it = action.kind == Action::Kind::SetLimit && action.node == node && action.knob == knob;
+    const bool is_of_it = is_change_of(action, knob) && action.node == node;
     if (is_of_it && was_changed(observation, i)) amounts.push_back(std::get<Amount>(action.value).value);
   }
   return amounts;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -47,8 +48,10 @@ std::optional<int64_t> most_in(const Segment& segment, const NodeObservation& no
 
 /// The kernel took this action.
 bool was_changed(const Observation& observation, size_t action);
-/// When the last such change was over; 0 if there was none.
-int64_t last_change_ns(const Scenario& scenario, const Observation& observation);
+/// When the last such change, of those that count, was over; 0 if there was none.
+int64_t last_change_ns(
+    const Scenario& scenario, const Observation& observation,
+    const std::function<bool(const Action&)>& counts = [](const Action&) { return true; });
 /// With the limits that stand, and the workers where they are, when the first `actions` actions are over:
 /// those that the kernel took. Without actions.
 Scenario scenario_in_force(const Scenario& scenario, const Observation& observation, size_t actions);

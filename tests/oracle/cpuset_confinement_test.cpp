@@ -65,11 +65,16 @@ TEST(CpusetConfinement, UsingOnlyPartOfTheSetHolds) {
   EXPECT_EQ(d.status(), Status::Held);
 }
 
+/// All groups below the node lose the controller at 50 ms.
+void switch_off_below(CpuWorld& world, NodeId node) {
+  world.scenario.actions.push_back({50'000, Action::Kind::DisableController, node});
+  world.scenario.actions[0].controller = Controller::Cpuset;
+  world.seen.actions.push_back({50 * kMs, 51 * kMs, 0, {}, {}});
+}
+
 TEST(CpusetConfinement, WhoLosesTheControllerHasItsParentsSet) {
   Deep d = confined();
-  d.world.scenario.actions.push_back({50'000, Action::Kind::DisableController, 1});
-  d.world.scenario.actions[0].controller = Controller::Cpuset;
-  d.world.seen.actions.push_back({50 * kMs, 51 * kMs, 0, {}, {}});
+  switch_off_below(d.world, 1);
   d.worker().cpus_by_stretch = {IdSet{{0, 1}}, IdSet{{0, 2}}};
   d.worker().cpus_allowed = "0-2";
   EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kCpusetConfinement, d.leaf));
@@ -83,9 +88,7 @@ TEST(CpusetConfinement, WhereTheLastSetGoesWithTheControllerAllCpusAreBack) {
   d.world.pin(d.leaf, {0, 1});
   d.world.ran_ms(d.world.hog(d.leaf, 4), 180);
   d.world.run_for_ms(100);
-  d.world.scenario.actions.push_back({50'000, Action::Kind::DisableController, kRoot});
-  d.world.scenario.actions[0].controller = Controller::Cpuset;
-  d.world.seen.actions.push_back({50 * kMs, 51 * kMs, 0, {}, {}});
+  switch_off_below(d.world, kRoot);
   d.worker().cpus_by_stretch = {IdSet{{0, 1}}, IdSet{{0, 3}}};
   d.worker().cpus_allowed = "0-3";
   EXPECT_EQ(d.status(), Status::Held) << explain(d.world.judge(kCpusetConfinement, d.leaf));
