@@ -80,7 +80,7 @@ std::optional<double> due_ns(const Scenario& whole, const Observation& observati
   const double slack_ns = any_sleeps(scenario, node) ? (1 + cpu_count) * slice_ns : 0;
   const double given_ns = std::max(quota_ns - slack_ns, 0.0);
   double due = periods * std::min(given_ns, parallel * std::max(period_ns - late_ns, 0.0)) *
-               share_against_outside(scenario, observation);
+               share_against_outside(scenario, observation, node);
   due -= cpu_count * slice_ns + usage_rounding_ns(observation);
   const std::vector<double> ticks = ticks_or_gaps_ns(observation, cpus);
   const double gaps_ns = std::accumulate(ticks.begin(), ticks.end(), 0.0);

@@ -8,6 +8,7 @@
 #include "model/kernel_range.h"
 #include "model/rules.h"
 #include "oracle/cpu_turn.h"
+#include "oracle/cpu_weight.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/segments.h"
@@ -15,18 +16,6 @@
 namespace treeline {
 
 namespace {
-
-constexpr int64_t kHalfLifeNs = 32'000'000;
-constexpr int kHalfLives = 8;
-
-/// kernel/sched/fair.c: update_max_interval
-int64_t balance_interval_ns(const Observation& observation) {
-  return 100'000'000 * static_cast<int64_t>(observation.machine.cpus.size());
-}
-
-int64_t warm_up_ns(const Observation& observation) {
-  return kHalfLives * kHalfLifeNs + balance_interval_ns(observation);
-}
 
 /// Weights and workers as they are in the last stretch, and as they were at any time.
 struct Stretches {
@@ -49,20 +38,6 @@ double threads_at(const Scenario& scenario, NodeId node) {
   return static_cast<double>(threads);
 }
 
-/// The most that may be left of a group's load elsewhere, from any time at which it had tasks.
-double most_left(const Stretches& stretches, NodeId node) {
-  double most = 0;
-  for (const Scenario& then : stretches.all) {
-    double left = kTaskShares * threads_at(then, node);
-    for (const NodeId child : then.tree.children(node)) {
-      if (workers_in(then, child).empty()) continue;
-      left += std::max(static_cast<double>(shares_of(then.tree[child].limits)), kTaskShares);
-    }
-    most += left;  // of one stretch and of the next
-  }
-  return most;
-}
-
 /// ε of a group that competes: see the header.
 double weight_error(const Stretches& stretches, NodeId node) {
   const Scenario& scenario = stretches.end;
@@ -72,7 +47,7 @@ double weight_error(const Stretches& stretches, NodeId node) {
     here +=
         static_cast<double>(shares_of(scenario.tree[child].limits)) / (1 + weight_error(stretches, child));
   }
-  return std::ldexp(most_left(stretches, node) / here, -kHalfLives);
+  return std::ldexp(most_left(stretches.all, node) / here, -kHalfLives);
 }
 
 bool anything_takes_tasks_away(const Scenario& scenario) {

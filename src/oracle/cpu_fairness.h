@@ -20,12 +20,9 @@ namespace treeline {
 ///    slice; the quantum a tick, and longer by the gap if one was late. Lag is measured in the parent's
 ///    service, so that what goes on above does not matter; it counts at both ends of the interval;
 ///  - skew: the counters of one sample are not read at one instant: what both samples took;
-///  - calc_group_shares gives a group the part of its weight that its load on this CPU is of its load on all.
-///    Load that its tasks left on another CPU before they were confined, 1024 for each thread and each
-///    group's first weight, decays by half in 32 ms (PELT), but is looked at there only when that CPU
-///    balances: at the latest after 100 ms for each CPU (fair.c, update_max_interval). After the warm-up of 8
-///    half-lives and one such delay its weight is still less by ε = 2^-8·(load left)/(load here); that takes
-///    f·(1−f)·ε of S until it is gone, 32 ms/ln 2 and one more delay.
+///  - load that its tasks left on another CPU before they were confined (cpu_weight.h). After the warm-up the
+///    group's weight is still less by ε = 2^-8·(load left)/(load here); that takes f·(1−f)·ε of S until it is
+///    gone, 32 ms/ln 2 and one more balance interval.
 ///
 /// Where weights are changed or workers migrate while work runs, the warm-up begins anew with the last of
 /// these, and what counts is who is where, with which weight, from then on: of what left a group, or was

@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "model/rules.h"
+#include "oracle/cpu_weight.h"
 #include "oracle/demand.h"
 
 namespace treeline {
 
 namespace {
 
-constexpr double kOwnerSharesV1 = 262'144;
-constexpr int64_t kOwnerWeightV2 = 10'000;
 constexpr double kProcStatNs = 10'000'000;
 
 /// The most CPU time that a node's quota lets through for certain.
@@ -65,15 +64,16 @@ double period_before_ns(const Scenario& whole, const Segment& segment) {
   return static_cast<double>(longest_us) * 1'000;
 }
 
-double share_against_outside(const Scenario& scenario, const Observation& observation) {
-  int64_t threads = 0;
-  for (const Worker& worker : scenario.workers) threads += competing_tasks(worker.workload);
-  const bool is_v2 = observation.machine.knob_context(Controller::Cpu).version == CgroupVersion::V2;
-  const double owner = is_v2 ? static_cast<double>(shares_from_weight(kOwnerWeightV2)) : kOwnerSharesV1;
-  const double shares = owner / static_cast<double>(std::max<int64_t>(threads, 1));
+double share_against_outside(const Scenario& scenario, const Observation& observation, NodeId node) {
   const double outside =
       kTaskShares * observation.running_tasks + static_cast<double>(observation.outside_shares);
-  return shares / (shares + outside);
+  double least = 1;
+  for (const size_t i : workers_in(scenario, node)) {
+    const double shares =
+        least_weight({&scenario, 1}, observation.machine, kRoot, scenario.workers[i].node, LoadLeft::Decayed);
+    least = std::min(least, shares / (shares + outside));
+  }
+  return least;
 }
 
 double stolen_ns(const Observation& observation, const IdSet& cpus) {
@@ -122,7 +122,7 @@ double cpu_potential_ns(const Scenario& whole, const Observation& observation, c
   if (!used || !used_by_tree) return 0;
   const double not_stolen_ns = static_cast<double>(cpus.ids.size()) * running - stolen_ns(observation, cpus);
   const double left_ns = std::max(not_stolen_ns - *used_by_tree, 0.0);
-  return std::min(demand_ns, *used + left_ns * share_against_outside(scenario, observation));
+  return std::min(demand_ns, *used + left_ns * share_against_outside(scenario, observation, node));
 }
 
 }  // namespace treeline

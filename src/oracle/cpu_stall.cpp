@@ -9,6 +9,7 @@
 #include "model/rules.h"
 #include "oracle/cpu_potential.h"
 #include "oracle/cpu_turn.h"
+#include "oracle/cpu_weight.h"
 #include "oracle/demand.h"
 #include "oracle/finding.h"
 #include "oracle/segments.h"
@@ -116,8 +117,8 @@ Wait longest_wait(const WorkerObservation& worker, int64_t from_ns, int64_t to_n
 void judge_segment(const Scenario& whole, const Segment& segment, const Observation& observation,
                    std::vector<Finding>& findings) {
   const Scenario& scenario = segment.scenario;
-  const double share =
-      share_against_outside(scenario, observation) * share_against_executor(segment, observation);
+  const double beside_executor = share_against_executor(segment, observation);
+  const int64_t warm_ns = observation.machine.cpus.size() > 1 ? warm_up_ns(observation) : 0;
   for (size_t i = 0; i < scenario.workers.size(); ++i) {
     const NodeId node = scenario.workers[i].node;
     const WorkerObservation& worker = observation.workers[i];
@@ -126,13 +127,14 @@ void judge_segment(const Scenario& whole, const Segment& segment, const Observat
     if (worker.end != WorkerEnd::Stopped || may_sleep(scenario, node)) continue;
     const Company company = company_on(scenario, observation, cpus.ids[0]);
     if (!company.is_known) continue;
-    const double turn = turn_ns(scenario, observation, node);
+    const double turn = warm_turn_ns(scenario, observation, node);
+    const double share = beside_executor * share_against_outside(scenario, observation, node);
     const auto throttled = throttled_ns(scenario, observation, node, cpus.ids[0], turn);
     if (!throttled) continue;
     const bool come_back = company.sleeps || !whole.actions.empty();
     double bound = (come_back ? 2 : 1) * turn / share + max_gap_ns(observation) + *throttled;
     if (*throttled > 0) bound += period_before_ns(whole, segment);
-    const int64_t from_ns = std::max(segment.from_ns, worker.started_ns);
+    const int64_t from_ns = std::max(segment.from_ns, worker.started_ns + warm_ns);
     const Wait wait = longest_wait(worker, from_ns, std::min(segment.to_ns, observation.window_ns));
     std::string why;
     if (static_cast<double>(wait.seen_ns) < 2 * bound) why = "there was too little time for it to show";

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/rules.h"
+#include "oracle/cpu_weight.h"
 #include "oracle/demand.h"
 
 namespace treeline {
@@ -30,9 +31,9 @@ double shares_inside(const Scenario& scenario, const MachineFacts& machine, Node
 
 namespace {
 
-/// The least part of one CPU that a thread in `node` is due: the product of its part at each level, where a
-/// group has at least one of its threads' part of its weight there (calc_group_shares).
-double least_share(const Scenario& scenario, const MachineFacts& machine, NodeId node) {
+/// The least part of one CPU that a thread in `node` is due: the product of its part at each level.
+double least_share(std::span<const Scenario> until, const MachineFacts& machine, NodeId node, LoadLeft left) {
+  const Scenario& scenario = until.back();
   double share = kTaskShares / std::max(shares_inside(scenario, machine, node, kNoParent), kTaskShares);
   if (has_leaf_proxy(scenario, node, machine, Controller::Cpu)) {
     // The leaf proxy is one level more: its part as a group, and one of its threads' part of it.
@@ -42,19 +43,27 @@ double least_share(const Scenario& scenario, const MachineFacts& machine, NodeId
     share = shares / (shares + std::max(others, 0.0)) / threads;
   }
   for (NodeId at = node; scenario.tree[at].parent != kNoParent; at = scenario.tree[at].parent) {
-    const auto set = static_cast<double>(shares_of(scenario.tree[at].limits));
-    const auto threads = static_cast<double>(tasks_of(scenario, workers_in(scenario, at)));
-    const double shares = set / std::max(threads, 1.0);
+    const double shares = least_weight(until, machine, at, node, left);
     share *= shares / (shares + shares_inside(scenario, machine, scenario.tree[at].parent, at));
   }
   return share;
 }
 
+double turn_of(std::span<const Scenario> until, const Observation& observation, NodeId node, LoadLeft left) {
+  const auto slice = static_cast<double>(observation.machine.base_slice_ns + observation.machine.tick_ns());
+  return 2 * slice / least_share(until, observation.machine, node, left) + 2 * max_gap_ns(observation);
+}
+
 }  // namespace
 
-double turn_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
-  const auto slice = static_cast<double>(observation.machine.base_slice_ns + observation.machine.tick_ns());
-  return 2 * slice / least_share(scenario, observation.machine, node) + 2 * max_gap_ns(observation);
+double warm_turn_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
+  return turn_of({&scenario, 1}, observation, node, LoadLeft::Decayed);
+}
+
+double turn_ns(std::span<const Scenario> until, const Observation& observation, NodeId node) {
+  return std::min(
+      turn_of(until, observation, node, LoadLeft::All),
+      static_cast<double>(warm_up_ns(observation)) + turn_of(until, observation, node, LoadLeft::Decayed));
 }
 
 }  // namespace treeline

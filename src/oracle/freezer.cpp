@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "model/freezing.h"
 #include "oracle/cpu_turn.h"
@@ -107,6 +108,7 @@ class Course {
   }
 
   const Scenario& after(size_t actions) const { return by_then_[actions]; }
+  std::span<const Scenario> until(size_t actions) const { return {by_then_.data(), actions + 1}; }
   NodeId place(size_t worker, size_t actions) const { return by_then_[actions].workers[worker].node; }
   bool stands_still(size_t worker, size_t actions) const {
     return is_frozen(whole_.tree, frozen_[actions], place(worker, actions));
@@ -135,7 +137,7 @@ class Course {
   double turn_of(size_t worker, size_t first, size_t last) const {
     double longest_ns = 0;
     for (size_t i = first; i < last; ++i) {
-      longest_ns = std::max(longest_ns, turn_ns(after(i + 1), observation_, place(worker, i + 1)));
+      longest_ns = std::max(longest_ns, turn_ns(until(i + 1), observation_, place(worker, i + 1)));
     }
     return longest_ns;
   }
@@ -189,7 +191,8 @@ std::optional<Finding> judge_stopping(const Scenario& scenario, const Observatio
   const Scenario& now = course.after(i + 1);
   const std::vector<size_t> workers = workers_in(now, action.node);
   const bool starved = std::any_of(workers.begin(), workers.end(), [&](size_t other) {
-    return static_cast<double>(kFreezeDeadlineNs) < turn_ns(now, observation, now.workers[other].node);
+    return static_cast<double>(kFreezeDeadlineNs) <
+           turn_ns(course.until(i + 1), observation, now.workers[other].node);
   });
   const bool could_not = any_quota(scenario) || starved || any_sleeps_in_kernel(now, action.node);
   return is_true(

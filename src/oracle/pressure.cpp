@@ -1,6 +1,7 @@
 #include "oracle/pressure.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "oracle/cpu_turn.h"
 #include "oracle/segments.h"
@@ -28,9 +29,10 @@ double longest_period_ns(const Scenario& scenario, NodeId node) {
 
 double longest_absence_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
   double longest = 0;
+  std::vector<Scenario> until;
   for (size_t actions = 0; actions <= scenario.actions.size(); ++actions) {
-    const Scenario then = scenario_in_force(scenario, observation, actions);
-    longest = std::max(longest, turn_ns(then, observation, node) + longest_period_ns(then, node));
+    until.push_back(scenario_in_force(scenario, observation, actions));
+    longest = std::max(longest, turn_ns(until, observation, node) + longest_period_ns(until.back(), node));
   }
   return longest;
 }

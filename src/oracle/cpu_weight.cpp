@@ -1,0 +1,145 @@
+#include "oracle/cpu_weight.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/rules.h"
+#include "oracle/demand.h"
+
+namespace treeline {
+
+namespace {
+
+constexpr double kOwnerSharesV1 = 262'144;
+constexpr int64_t kOwnerWeightV2 = 10'000;
+
+/// Also who is idle now and then is a task when it runs.
+double shares_of_tasks(const Worker& worker) {
+  return kTaskShares * static_cast<double>(std::max<int64_t>(competing_tasks(worker.workload), 1));
+}
+
+double shares_of_tasks_at(const Scenario& scenario, NodeId node) {
+  double sum = 0;
+  for (const size_t i : workers_at(scenario, node)) sum += shares_of_tasks(scenario.workers[i]);
+  return sum;
+}
+
+double set_shares(const Tree& tree, const MachineFacts& machine, NodeId group) {
+  if (group != kRoot) return static_cast<double>(shares_of(tree[group].limits));
+  const bool is_v2 = machine.knob_context(Controller::Cpu).version == CgroupVersion::V2;
+  return is_v2 ? static_cast<double>(shares_from_weight(kOwnerWeightV2)) : kOwnerSharesV1;
+}
+
+bool is_quota(const Limits& limits) {
+  const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
+  return limit && limit->quota_us;
+}
+
+struct Load {
+  double here = 0;
+  double elsewhere = 0;
+  double part_of(double set) const { return here > 0 ? set * here / (here + elsewhere) : 0; }
+};
+
+/// The loads of groups, seen from a thread in `node` that wants to run.
+class Loads {
+ public:
+  Loads(std::span<const Scenario> until, const MachineFacts& machine, NodeId node, LoadLeft left)
+      : until_(until),
+        now_(until.back()),
+        machine_(machine),
+        node_(node),
+        remains_(left == LoadLeft::All ? 1 : std::ldexp(1, -kHalfLives)) {
+    const bool stands_still = std::any_of(now_.actions.begin(), now_.actions.end(), [](const Action& action) {
+      return action.kind == Action::Kind::Freeze || action.kind == Action::Kind::Kill;
+    });
+    const IdSet cpus = effective_cpus(now_.tree, node, machine);
+    for (size_t i = 0; i < now_.workers.size(); ++i) {
+      is_here_.push_back(!stands_still && cpus.ids.size() == 1 && is_surely_on(cpus, i));
+    }
+  }
+
+  double weight(NodeId group) const { return load_of(group).part_of(set_shares(now_.tree, machine_, group)); }
+
+ private:
+  /// Its load is there whenever the thread's is.
+  bool is_surely_on(const IdSet& cpus, size_t i) const {
+    const Worker& worker = now_.workers[i];
+    const std::vector<NodeId> lineage = now_.tree.lineage(worker.node);
+    return always_wants_cpu(worker.workload) && effective_cpus(now_.tree, worker.node, machine_) == cpus &&
+           std::none_of(lineage.begin(), lineage.end(), [&](NodeId above) {
+             return is_quota(now_.tree[above].limits) && !now_.tree.is_in_subtree(node_, above);
+           });
+  }
+
+  Load load_of_tasks(NodeId group) const {
+    Load load;
+    for (const size_t i : workers_at(now_, group)) {
+      (is_here_[i] ? load.here : load.elsewhere) += shares_of_tasks(now_.workers[i]);
+    }
+    if (group == node_ && load.here == 0) {
+      load.here = kTaskShares;
+      load.elsewhere = std::max(load.elsewhere - kTaskShares, 0.0);
+    }
+    for (const Scenario& then : until_) load.elsewhere += remains_ * shares_of_tasks_at(then, group);
+    return load;
+  }
+
+  Load load_of(NodeId group) const {
+    Load load = load_of_tasks(group);
+    // The leaf proxy is a group, with the default weight.
+    if (has_leaf_proxy(now_, group, machine_, Controller::Cpu)) {
+      const double left = remains_ * kTaskShares * static_cast<double>(until_.size());
+      load = {load.part_of(kTaskShares), (load.elsewhere > 0 ? kTaskShares : 0) + left};
+    }
+    for (const NodeId child : now_.tree.children(group)) {
+      load.here += weight(child);
+      const std::vector<size_t> inside = workers_in(now_, child);
+      const double set = set_shares(now_.tree, machine_, child);
+      if (!std::all_of(inside.begin(), inside.end(), [&](size_t i) { return is_here_[i]; }))
+        load.elsewhere += set;
+      for (const Scenario& then : until_) {
+        if (workers_in(then, child).empty()) continue;
+        load.elsewhere += remains_ * std::max(set_shares(then.tree, machine_, child), kTaskShares);
+      }
+    }
+    return load;
+  }
+
+  std::span<const Scenario> until_;
+  const Scenario& now_;
+  const MachineFacts& machine_;
+  NodeId node_;
+  double remains_;
+  std::vector<bool> is_here_;
+};
+
+}  // namespace
+
+int64_t balance_interval_ns(const Observation& observation) {
+  return 100'000'000 * static_cast<int64_t>(observation.machine.cpus.size());
+}
+
+int64_t warm_up_ns(const Observation& observation) {
+  return kHalfLives * kHalfLifeNs + balance_interval_ns(observation);
+}
+
+double most_left(std::span<const Scenario> until, NodeId group) {
+  double most = 0;
+  for (const Scenario& then : until) {
+    most += shares_of_tasks_at(then, group);  // of one stretch and of the next
+    for (const NodeId child : then.tree.children(group)) {
+      if (workers_in(then, child).empty()) continue;
+      most += std::max(static_cast<double>(shares_of(then.tree[child].limits)), kTaskShares);
+    }
+  }
+  return most;
+}
+
+double least_weight(std::span<const Scenario> until, const MachineFacts& machine, NodeId group, NodeId node,
+                    LoadLeft left) {
+  if (machine.cpus.size() == 1) return set_shares(until.back().tree, machine, group);
+  return Loads(until, machine, node, left).weight(group);
+}
+
+}  // namespace treeline

@@ -1,0 +1,106 @@
+#include "oracle/cpu_weight.h"
+
+#include <gtest/gtest.h>
+
+#include "cpu_world.h"
+#include "model/rules.h"
+
+namespace treeline::cpu_test {
+namespace {
+
+double least(const CpuWorld& world, NodeId group, NodeId node, LoadLeft left = LoadLeft::Decayed) {
+  return least_weight({&world.scenario, 1}, world.seen.machine, group, node, left);
+}
+
+/// What is left of it once 2^-8 of each task's load is still counted elsewhere.
+constexpr double kNearly = 0.99;
+
+TEST(CpuWeight, OnTheOnlyCpuAGroupHasItsWeight) {
+  CpuWorld world(1);
+  const NodeId a = world.add(kRoot, "a");
+  world.hog(a, 4);
+  EXPECT_DOUBLE_EQ(least(world, a, a, LoadLeft::All), 1'024);
+}
+
+TEST(CpuWeight, SoItHasNearlyWhereItsTasksAreConfinedToOneCpu) {
+  CpuWorld world;
+  world.pin(kRoot, {1});
+  const NodeId a = world.add(kRoot, "a");
+  world.hog(a, 4);
+  EXPECT_LT(least(world, a, a), 1'024);
+  EXPECT_GT(least(world, a, a), kNearly * 1'024);
+}
+
+TEST(CpuWeight, WhatItsTasksLeftElsewhereMayHalveItAtFirst) {
+  CpuWorld world;
+  world.pin(kRoot, {1});
+  const NodeId a = world.add(kRoot, "a");
+  world.hog(a);
+  EXPECT_DOUBLE_EQ(least(world, a, a, LoadLeft::All), 512);
+}
+
+TEST(CpuWeight, OfThreadsThatMayBeAnywhereOneIsHere) {
+  CpuWorld world;
+  const NodeId a = world.add(kRoot, "a");
+  world.hog(a, 4);
+  EXPECT_NEAR(least(world, a, a), 256, 2);
+}
+
+/// a/b, with b idle, weighs 3: the 1024 that b had when it was made count for more.
+TEST(CpuWeight, AnIdleChildLeavesItsParentNextToNothingAtFirst) {
+  CpuWorld world;
+  world.pin(kRoot, {1});
+  const NodeId a = world.add(kRoot, "a");
+  const NodeId b = world.add(a, "b", {{Knob::CpuIdle, Amount{1}}});
+  world.hog(b);
+  EXPECT_LT(least(world, a, b, LoadLeft::All), 1'024 * 3.0 / 1'024);
+  EXPECT_GT(least(world, a, b), 1'024 / 2.5);
+}
+
+/// One CPU each: the parent's weight is where its heavy child is.
+TEST(CpuWeight, ALightChildHasLittleOfItsParentBesideAHeavyOneOnAnotherCpu) {
+  CpuWorld world;
+  const NodeId parent = world.add(kRoot, "parent");
+  const NodeId light = world.add(parent, "light");
+  const NodeId heavy = world.add(parent, "heavy");
+  world.pin(light, {0});
+  world.pin(heavy, {1});
+  world.weigh(heavy, 10'000);
+  world.hog(light);
+  world.hog(heavy);
+  EXPECT_LT(least(world, parent, light), 1'024 / 100.0);
+  EXPECT_GT(least(world, parent, heavy), kNearly * 1'024 * 100 / 101);
+}
+
+TEST(CpuWeight, WhoMayBeThrottledOrSleepsIsNoLoadThatIsSurelyHere) {
+  CpuWorld world;
+  world.pin(kRoot, {1});
+  const NodeId parent = world.add(kRoot, "parent");
+  const NodeId a = world.add(parent, "a");
+  const NodeId b = world.add(parent, "b");
+  world.hog(a);
+  world.hog(b);
+  EXPECT_GT(least(world, parent, a), kNearly * 1'024);
+  world.cap(b, 10'000, 100'000);
+  EXPECT_NEAR(least(world, parent, a), 512, 5);
+  world.scenario.tree[b].limits.erase(Knob::CpuMax);
+  world.scenario.workers[1].workload = CpuHog{1, 20, 10'000};
+  EXPECT_NEAR(least(world, parent, a), 512, 5);
+}
+
+TEST(CpuWeight, WhoMovedAwayLeftHisLoad) {
+  CpuWorld world;
+  world.pin(kRoot, {1});
+  const NodeId a = world.add(kRoot, "a");
+  const NodeId b = world.add(kRoot, "b");
+  world.hog(a);
+  const size_t mover = world.hog(a, 8);
+  Scenario then = world.scenario;
+  then.workers[mover].node = b;
+  const std::vector<Scenario> until{world.scenario, then};
+  EXPECT_NEAR(least_weight(until, world.seen.machine, a, a, LoadLeft::All), 1'024 / 11.0, 1);
+  EXPECT_LT(least_weight(until, world.seen.machine, a, a, LoadLeft::Decayed), least({world}, a, a));
+}
+
+}  // namespace
+}  // namespace treeline::cpu_test
