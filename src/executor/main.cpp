@@ -6,6 +6,7 @@
 #include "cgroup/hierarchies.h"
 #include "executor/executor.h"
 #include "executor/interrupt.h"
+#include "executor/task_weight.h"
 #include "executor/wire.h"
 #include "model/json.h"
 
@@ -19,6 +20,7 @@ Result<Observation> serve(const std::string& cgroup_root, const ExecutorOptions&
   if (!request) return tl::unexpected(request.error());
   Result<Hierarchies> hierarchies = Hierarchies::detect(cgroup_root, "/proc/self/mounts", &request->machine);
   if (!hierarchies) return tl::unexpected(hierarchies.error());
+  if (auto done = take_ordinary_weight(); !done) return tl::unexpected(done.error());
   return execute(*hierarchies, request->machine, request->scenario, options);
 }
 

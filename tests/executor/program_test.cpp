@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include "model/error.h"
 #include "tests/executor/executor_process.h"
@@ -60,6 +61,18 @@ TEST_F(ExecutorProgram, WorksBelowAGivenRoot) {
   process.terminate();
   EXPECT_FALSE(process.answer());
   EXPECT_FALSE(exists(below));
+}
+
+TEST_F(ExecutorProgram, ItsWorkersAreOrdinaryTasksWhereItIsNicedItself) {
+  ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, 5), 0);
+  ExecutorProcess process(request(scenario_of({{3, Idle{}}}, 20'000'000)), scratch());
+  ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, 0), 0);
+  ASSERT_TRUE(is_running(process, 1));
+  for (const pid_t worker : members(group(process, Controller::Pids, "t/a/c"))) {
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(worker)), 0);
+  }
+  process.terminate();
+  EXPECT_FALSE(process.answer());
 }
 
 TEST_F(ExecutorProgram, CleansUpWhenItIsTerminated) {
