@@ -93,11 +93,13 @@ class Loads {
       load = {load.part_of(kTaskShares), (load.elsewhere > 0 ? kTaskShares : 0) + left};
     }
     for (const NodeId child : now_.tree.children(group)) {
-      load.here += weight(child);
       const std::vector<size_t> inside = workers_in(now_, child);
-      const double set = set_shares(now_.tree, machine_, child);
-      if (!std::all_of(inside.begin(), inside.end(), [&](size_t i) { return is_here_[i]; }))
-        load.elsewhere += set;
+      const auto is_here = [&](size_t i) { return is_here_[i]; };
+      const bool is_above = now_.tree.is_in_subtree(node_, child);
+      if (is_above || std::any_of(inside.begin(), inside.end(), is_here)) load.here += weight(child);
+      if (!std::all_of(inside.begin(), inside.end(), is_here)) {
+        load.elsewhere += set_shares(now_.tree, machine_, child);
+      }
       for (const Scenario& then : until_) {
         if (workers_in(then, child).empty()) continue;
         load.elsewhere += remains_ * std::max(set_shares(then.tree, machine_, child), kTaskShares);
