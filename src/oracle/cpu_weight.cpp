@@ -18,9 +18,23 @@ double shares_of_tasks(const Worker& worker) {
   return kTaskShares * static_cast<double>(std::max<int64_t>(competing_tasks(worker.workload), 1));
 }
 
-double shares_of_tasks_at(const Scenario& scenario, NodeId node) {
+/// The most that tasks and child groups weighed, of one stretch and of the next.
+double weight_of_tasks(std::span<const Scenario> until, NodeId group) {
   double sum = 0;
-  for (const size_t i : workers_at(scenario, node)) sum += shares_of_tasks(scenario.workers[i]);
+  for (const Scenario& then : until) {
+    for (const size_t i : workers_at(then, group)) sum += shares_of_tasks(then.workers[i]);
+  }
+  return sum;
+}
+
+double weight_of_children(std::span<const Scenario> until, NodeId group) {
+  double sum = 0;
+  for (const Scenario& then : until) {
+    for (const NodeId child : then.tree.children(group)) {
+      if (workers_in(then, child).empty()) continue;
+      sum += std::max(static_cast<double>(shares_of(then.tree[child].limits)), kTaskShares);
+    }
+  }
   return sum;
 }
 
@@ -49,7 +63,8 @@ class Loads {
         now_(until.back()),
         machine_(machine),
         node_(node),
-        remains_(left == LoadLeft::All ? 1 : std::ldexp(1, -kHalfLives)) {
+        remains_(std::ldexp(static_cast<double>(machine.cpus.size()) - 1,
+                            left == LoadLeft::All ? 0 : -kHalfLives)) {
     const bool stands_still = std::any_of(now_.actions.begin(), now_.actions.end(), [](const Action& action) {
       return action.kind == Action::Kind::Freeze || action.kind == Action::Kind::Kill;
     });
@@ -81,7 +96,7 @@ class Loads {
       load.here = kTaskShares;
       load.elsewhere = std::max(load.elsewhere - kTaskShares, 0.0);
     }
-    for (const Scenario& then : until_) load.elsewhere += remains_ * shares_of_tasks_at(then, group);
+    load.elsewhere += remains_ * weight_of_tasks(until_, group);
     return load;
   }
 
@@ -100,11 +115,8 @@ class Loads {
       if (!std::all_of(inside.begin(), inside.end(), is_here)) {
         load.elsewhere += set_shares(now_.tree, machine_, child);
       }
-      for (const Scenario& then : until_) {
-        if (workers_in(then, child).empty()) continue;
-        load.elsewhere += remains_ * std::max(set_shares(then.tree, machine_, child), kTaskShares);
-      }
     }
+    load.elsewhere += remains_ * weight_of_children(until_, group);
     return load;
   }
 
@@ -112,7 +124,7 @@ class Loads {
   const Scenario& now_;
   const MachineFacts& machine_;
   NodeId node_;
-  double remains_;
+  double remains_;  ///< Of what a task or group weighed: on each other CPU it may have been.
   std::vector<bool> is_here_;
 };
 
@@ -127,15 +139,7 @@ int64_t warm_up_ns(const Observation& observation) {
 }
 
 double most_left(std::span<const Scenario> until, NodeId group) {
-  double most = 0;
-  for (const Scenario& then : until) {
-    most += shares_of_tasks_at(then, group);  // of one stretch and of the next
-    for (const NodeId child : then.tree.children(group)) {
-      if (workers_in(then, child).empty()) continue;
-      most += std::max(static_cast<double>(shares_of(then.tree[child].limits)), kTaskShares);
-    }
-  }
-  return most;
+  return weight_of_tasks(until, group) + weight_of_children(until, group);
 }
 
 double least_weight(std::span<const Scenario> until, const MachineFacts& machine, NodeId group, NodeId node,
