@@ -408,7 +408,7 @@ class Run {
     }
   }
 
-  /// Nothing changes, so that nothing need be sampled.
+  /// Nothing changes, so that nothing need be sampled. To look whether that is so takes time as well.
   void perform_attempt(const Action& action) {
     const WorkerProcess* worker =
         has_worker(action) ? &processes_[static_cast<size_t>(action.worker)] : nullptr;
@@ -416,12 +416,12 @@ class Run {
     const bool is_dead = worker && pid == 0;
     const Limits& limits = limits_[action.node].limits;
     ActionObservation seen;
-    const std::string before = state_of_attempted(*groups_, action, limits, pid, machine_);
     seen.started_ns = monotonic_ns() - start_ns_;
+    const std::string before = state_of_attempted(*groups_, action, limits, pid, machine_);
     const int answered = is_dead ? ESRCH : attempt(*groups_, action, limits, pid, machine_);
-    seen.completed_ns = monotonic_ns() - start_ns_;
     seen.write_errno = fault_.attempt_errno(action, answered);
     const std::string after = state_of_attempted(*groups_, action, limits, pid, machine_);
+    seen.completed_ns = monotonic_ns() - start_ns_;
     seen.read = change_of(before, fault_.state_after(action, after));
     if (fault_.lifts_quota_on_refusal(action)) set_quota_free(action.node);
     seen.progress = progress();

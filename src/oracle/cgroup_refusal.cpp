@@ -67,15 +67,19 @@ std::vector<Finding> judge_cgroup_refusal(const Scenario& scenario, const Observ
 std::optional<Run> without_attempts(const Scenario& scenario, const Observation& observation) {
   if (std::none_of(scenario.actions.begin(), scenario.actions.end(), is_attempt)) return std::nullopt;
   Run run{scenario, observation};
+  int64_t away_ns = 0;
   for (size_t i = scenario.actions.size(); i-- > 0;) {
     if (!is_attempt(scenario.actions[i])) continue;
     const auto at = static_cast<std::ptrdiff_t>(i);
+    const ActionObservation& seen = observation.actions[i];
+    if (seen.started_ns != ActionObservation::kNotTried) away_ns += seen.completed_ns - seen.started_ns;
     run.scenario.actions.erase(run.scenario.actions.begin() + at);
     run.observation.actions.erase(run.observation.actions.begin() + at);
     for (WorkerObservation& worker : run.observation.workers) {
       if (i + 1 < worker.cpus_by_stretch.size()) join_stretches(worker.cpus_by_stretch, i);
     }
   }
+  for (CpuNoise& noise : run.observation.noise) noise.max_gap_ns += away_ns;
   return run;
 }
 

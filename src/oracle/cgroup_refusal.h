@@ -18,7 +18,8 @@ struct Run {
   Scenario scenario;
   Observation observation;
 };
-/// The run as if nothing had been attempted; nullopt if nothing was.
+/// The run as if nothing had been attempted; nullopt if nothing was. The executor attempts with real-time
+/// priority: that time, which may be all at once, a CPU was away.
 std::optional<Run> without_attempts(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

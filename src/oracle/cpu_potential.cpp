@@ -65,12 +65,11 @@ double period_before_ns(const Scenario& whole, const Segment& segment) {
 }
 
 double share_against_outside(const Scenario& scenario, const Observation& observation, NodeId node) {
-  const double outside =
-      kTaskShares * observation.running_tasks + static_cast<double>(observation.outside_shares);
+  const double outside = outside_weight(observation);
   double least = 1;
   for (const size_t i : workers_in(scenario, node)) {
-    const double shares =
-        least_weight({&scenario, 1}, observation.machine, kRoot, scenario.workers[i].node, LoadLeft::Decayed);
+    const double shares = least_weight({&scenario, 1}, observation.machine, kRoot, scenario.workers[i].node,
+                                       LoadLeft::Decayed, Others::Run);
     least = std::min(least, shares / (shares + outside));
   }
   return least;

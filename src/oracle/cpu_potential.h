@@ -20,9 +20,7 @@ double period_before_ns(const Scenario& whole, const Segment& segment);
 
 /// The least share of a CPU that the tree's owner group gets against what runs outside, where a worker of the
 /// node's subtree runs and the warm-up is over: it has the greatest weight (v1: 262144 shares, v2: a
-/// cpu.weight of 10000), of which each CPU has its part (cpu_weight.h). Each outside task has 1024;
-/// `running_tasks` bounds how many there are on one CPU. A group beside the owner has at most its own weight
-/// there, however many tasks it runs.
+/// cpu.weight of 10000), of which each CPU has its part (cpu_weight.h).
 double share_against_outside(const Scenario& scenario, const Observation& observation, NodeId node);
 
 /// CPU time that the subtree of `node` would surely have used in the segment without a limit of its own, in

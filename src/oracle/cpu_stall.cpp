@@ -117,7 +117,7 @@ Wait longest_wait(const WorkerObservation& worker, int64_t from_ns, int64_t to_n
 void judge_segment(const Scenario& whole, const Segment& segment, const Observation& observation,
                    std::vector<Finding>& findings) {
   const Scenario& scenario = segment.scenario;
-  const double beside_executor = share_against_executor(segment, observation);
+  const double share = share_against_executor(segment, observation);
   const int64_t warm_ns = observation.machine.cpus.size() > 1 ? warm_up_ns(observation) : 0;
   for (size_t i = 0; i < scenario.workers.size(); ++i) {
     const NodeId node = scenario.workers[i].node;
@@ -128,7 +128,6 @@ void judge_segment(const Scenario& whole, const Segment& segment, const Observat
     const Company company = company_on(scenario, observation, cpus.ids[0]);
     if (!company.is_known) continue;
     const double turn = warm_turn_ns(scenario, observation, node);
-    const double share = beside_executor * share_against_outside(scenario, observation, node);
     const auto throttled = throttled_ns(scenario, observation, node, cpus.ids[0], turn);
     if (!throttled) continue;
     const bool come_back = company.sleeps || !whole.actions.empty();

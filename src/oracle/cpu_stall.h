@@ -15,11 +15,9 @@ namespace treeline {
 ///   wait ≤ c·turn/s + gap                                              without a quota above
 ///   wait ≤ c·turn/s + gap + (⌈(turn + tick + gap)/quota⌉ + 1)·period    with one
 ///
-///  - turn: within it a runnable hog surely runs, by weights alone (cpu_turn.h): of more than one CPU, once
-///  the
-///    hog's warm-up is over (cpu_weight.h), and what came before is not judged; s: the part of the CPU that
-///    outside tasks (cpu_potential.h, share_against_outside) and the executor leave to the tree: it samples
-///    with real-time priority, and for how long is in the samples;
+///  - turn: within it a runnable hog surely runs, by weights alone (cpu_turn.h). Of several CPUs that is so
+///    once the hog's warm-up is over (cpu_weight.h): what came before is not judged;
+///  - s: what the executor leaves of the CPU: it samples with real-time priority; how long is in the samples;
 ///  - c = 2 where anything that competes goes to sleep and comes back, what was throttled among it, else 1:
 ///    what wakes up may first take what it was owed, which EEVDF limits to 2·max(slice, tick) of virtual time
 ///    (fair.c, update_entity_lag) and CFS to half a latency, 3 ms·(1 + log2 CPUs) (place_entity): both at

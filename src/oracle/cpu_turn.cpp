@@ -32,38 +32,43 @@ double shares_inside(const Scenario& scenario, const MachineFacts& machine, Node
 namespace {
 
 /// The least part of one CPU that a thread in `node` is due: the product of its part at each level.
-double least_share(std::span<const Scenario> until, const MachineFacts& machine, NodeId node, LoadLeft left) {
+double least_share(std::span<const Scenario> until, const Observation& observation, NodeId node,
+                   LoadLeft left, Others others) {
   const Scenario& scenario = until.back();
+  const MachineFacts& machine = observation.machine;
   double share = kTaskShares / std::max(shares_inside(scenario, machine, node, kNoParent), kTaskShares);
   if (has_leaf_proxy(scenario, node, machine, Controller::Cpu)) {
     // The leaf proxy is one level more: its part as a group, and one of its threads' part of it.
     const double threads = std::max(static_cast<double>(tasks_of(scenario, workers_at(scenario, node))), 1.0);
-    const double others = shares_inside(scenario, machine, node, kNoParent) - kTaskShares;
+    const double beside = shares_inside(scenario, machine, node, kNoParent) - kTaskShares;
     const double shares = kTaskShares / threads;
-    share = shares / (shares + std::max(others, 0.0)) / threads;
+    share = shares / (shares + std::max(beside, 0.0)) / threads;
   }
-  for (NodeId at = node; scenario.tree[at].parent != kNoParent; at = scenario.tree[at].parent) {
-    const double shares = least_weight(until, machine, at, node, left);
-    share *= shares / (shares + shares_inside(scenario, machine, scenario.tree[at].parent, at));
+  for (const NodeId at : scenario.tree.lineage(node)) {
+    const double shares = least_weight(until, machine, at, node, left, others);
+    const double beside = at == kRoot ? outside_weight(observation)
+                                      : shares_inside(scenario, machine, scenario.tree[at].parent, at);
+    share *= shares / (shares + beside);
   }
   return share;
 }
 
-double turn_of(std::span<const Scenario> until, const Observation& observation, NodeId node, LoadLeft left) {
+double turn_of(std::span<const Scenario> until, const Observation& observation, NodeId node, LoadLeft left,
+               Others others) {
   const auto slice = static_cast<double>(observation.machine.base_slice_ns + observation.machine.tick_ns());
-  return 2 * slice / least_share(until, observation.machine, node, left) + 2 * max_gap_ns(observation);
+  return 2 * slice / least_share(until, observation, node, left, others) + 2 * max_gap_ns(observation);
 }
 
 }  // namespace
 
 double warm_turn_ns(const Scenario& scenario, const Observation& observation, NodeId node) {
-  return turn_of({&scenario, 1}, observation, node, LoadLeft::Decayed);
+  return turn_of({&scenario, 1}, observation, node, LoadLeft::Decayed, Others::Run);
 }
 
 double turn_ns(std::span<const Scenario> until, const Observation& observation, NodeId node) {
-  return std::min(
-      turn_of(until, observation, node, LoadLeft::All),
-      static_cast<double>(warm_up_ns(observation)) + turn_of(until, observation, node, LoadLeft::Decayed));
+  return std::min(turn_of(until, observation, node, LoadLeft::All, Others::MayStandStill),
+                  static_cast<double>(warm_up_ns(observation)) +
+                      turn_of(until, observation, node, LoadLeft::Decayed, Others::MayStandStill));
 }
 
 }  // namespace treeline

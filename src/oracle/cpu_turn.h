@@ -14,12 +14,11 @@ double shares_inside(const Scenario& scenario, const MachineFacts& machine, Node
 /// Within this time, in ns, a runnable hog in `node` surely runs, as far as weights decide, once the warm-up
 /// (cpu_weight.h) is over: quotas are not counted. An EEVDF entity is at most one slice, which may end a tick
 /// late, ahead of or behind its due service (Stoica et al. 1995, theorem 1): it runs once two of them have
-/// become due. A gap may come at either end; outside tasks weigh 1/256 of the tree's root and are within the
-/// second slice.
+/// become due. A gap may come at either end. What runs outside the tree competes with its root.
 double warm_turn_ns(const Scenario& scenario, const Observation& observation, NodeId node);
 
-/// The same at any time, where weights and places were as in the stretches up to now, of which the last one
-/// is in force.
+/// The same at any time, also where others are frozen, where weights and places were as in the stretches up
+/// to now, of which the last one is in force.
 double turn_ns(std::span<const Scenario> until, const Observation& observation, NodeId node);
 
 }  // namespace treeline

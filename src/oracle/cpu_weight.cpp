@@ -14,15 +14,15 @@ constexpr double kOwnerSharesV1 = 262'144;
 constexpr int64_t kOwnerWeightV2 = 10'000;
 
 /// Also who is idle now and then is a task when it runs.
-double shares_of_tasks(const Worker& worker) {
-  return kTaskShares * static_cast<double>(std::max<int64_t>(competing_tasks(worker.workload), 1));
+double tasks_of(const Worker& worker) {
+  return static_cast<double>(std::max<int64_t>(competing_tasks(worker.workload), 1));
 }
 
 /// The most that tasks and child groups weighed, of one stretch and of the next.
 double weight_of_tasks(std::span<const Scenario> until, NodeId group) {
   double sum = 0;
   for (const Scenario& then : until) {
-    for (const size_t i : workers_at(then, group)) sum += shares_of_tasks(then.workers[i]);
+    for (const size_t i : workers_at(then, group)) sum += kTaskShares * tasks_of(then.workers[i]);
   }
   return sum;
 }
@@ -58,19 +58,18 @@ struct Load {
 /// The loads of groups, seen from a thread in `node` that wants to run.
 class Loads {
  public:
-  Loads(std::span<const Scenario> until, const MachineFacts& machine, NodeId node, LoadLeft left)
+  Loads(std::span<const Scenario> until, const MachineFacts& machine, NodeId node, LoadLeft left,
+        Others others)
       : until_(until),
         now_(until.back()),
         machine_(machine),
         node_(node),
+        itself_(workers_at(now_, node).at(0)),
         remains_(std::ldexp(static_cast<double>(machine.cpus.size()) - 1,
                             left == LoadLeft::All ? 0 : -kHalfLives)) {
-    const bool stands_still = std::any_of(now_.actions.begin(), now_.actions.end(), [](const Action& action) {
-      return action.kind == Action::Kind::Freeze || action.kind == Action::Kind::Kill;
-    });
     const IdSet cpus = effective_cpus(now_.tree, node, machine);
     for (size_t i = 0; i < now_.workers.size(); ++i) {
-      is_here_.push_back(!stands_still && cpus.ids.size() == 1 && is_surely_on(cpus, i));
+      is_here_.push_back(others == Others::Run && cpus.ids.size() == 1 && is_surely_on(cpus, i));
     }
   }
 
@@ -87,15 +86,21 @@ class Loads {
            });
   }
 
+  double tasks_here(const std::vector<size_t>& workers) const {
+    double tasks = 0;
+    for (const size_t i : workers) tasks += is_here_[i] ? tasks_of(now_.workers[i]) : (i == itself_ ? 1 : 0);
+    return tasks;
+  }
+
+  double tasks_elsewhere(const std::vector<size_t>& workers) const {
+    double tasks = 0;
+    for (const size_t i : workers) tasks += tasks_of(now_.workers[i]);
+    return tasks - tasks_here(workers);
+  }
+
   Load load_of_tasks(NodeId group) const {
-    Load load;
-    for (const size_t i : workers_at(now_, group)) {
-      (is_here_[i] ? load.here : load.elsewhere) += shares_of_tasks(now_.workers[i]);
-    }
-    if (group == node_ && load.here == 0) {
-      load.here = kTaskShares;
-      load.elsewhere = std::max(load.elsewhere - kTaskShares, 0.0);
-    }
+    const std::vector<size_t> workers = workers_at(now_, group);
+    Load load{kTaskShares * tasks_here(workers), kTaskShares * tasks_elsewhere(workers)};
     load.elsewhere += remains_ * weight_of_tasks(until_, group);
     return load;
   }
@@ -108,13 +113,9 @@ class Loads {
       load = {load.part_of(kTaskShares), (load.elsewhere > 0 ? kTaskShares : 0) + left};
     }
     for (const NodeId child : now_.tree.children(group)) {
-      const std::vector<size_t> inside = workers_in(now_, child);
-      const auto is_here = [&](size_t i) { return is_here_[i]; };
-      const bool is_above = now_.tree.is_in_subtree(node_, child);
-      if (is_above || std::any_of(inside.begin(), inside.end(), is_here)) load.here += weight(child);
-      if (!std::all_of(inside.begin(), inside.end(), is_here)) {
-        load.elsewhere += set_shares(now_.tree, machine_, child);
-      }
+      const std::vector<size_t> workers = workers_in(now_, child);
+      if (tasks_here(workers) > 0) load.here += weight(child);
+      if (tasks_elsewhere(workers) > 0) load.elsewhere += set_shares(now_.tree, machine_, child);
     }
     load.elsewhere += remains_ * weight_of_children(until_, group);
     return load;
@@ -124,6 +125,7 @@ class Loads {
   const Scenario& now_;
   const MachineFacts& machine_;
   NodeId node_;
+  size_t itself_;   ///< A worker of `node`: one of its tasks is the thread.
   double remains_;  ///< Of what a task or group weighed: on each other CPU it may have been.
   std::vector<bool> is_here_;
 };
@@ -143,9 +145,13 @@ double most_left(std::span<const Scenario> until, NodeId group) {
 }
 
 double least_weight(std::span<const Scenario> until, const MachineFacts& machine, NodeId group, NodeId node,
-                    LoadLeft left) {
+                    LoadLeft left, Others others) {
   if (machine.cpus.size() == 1) return set_shares(until.back().tree, machine, group);
-  return Loads(until, machine, node, left).weight(group);
+  return Loads(until, machine, node, left, others).weight(group);
+}
+
+double outside_weight(const Observation& observation) {
+  return kTaskShares * observation.running_tasks + static_cast<double>(observation.outside_shares);
 }
 
 }  // namespace treeline

@@ -32,10 +32,16 @@ int64_t warm_up_ns(const Observation& observation);
 double most_left(std::span<const Scenario> until, NodeId group);
 
 enum class LoadLeft { All, Decayed };
+enum class Others { Run, MayStandStill };
 
-/// The least that `group` weighs on the CPU of a thread in `node`, which is in it, while that thread wants to
-/// run. The tree's root has the weight of the owner group: the greatest there is.
+/// The least that `group` weighs on the CPU of a thread of a worker in `node`, which is in it, while that
+/// thread wants to run. The tree's root has the weight of the owner group: the greatest there is. Of others
+/// nothing is surely here if they may be frozen, or gone.
 double least_weight(std::span<const Scenario> until, const MachineFacts& machine, NodeId group, NodeId node,
-                    LoadLeft left);
+                    LoadLeft left, Others others);
+
+/// The most that all outside the tree weighs on one CPU, beside the tree's root: each task 1024;
+/// `running_tasks` bounds how many there are. A group has at most its own weight, however many tasks it runs.
+double outside_weight(const Observation& observation);
 
 }  // namespace treeline

@@ -83,6 +83,14 @@ TEST(CgroupRefusal, AllOthersJudgeTheRunAsIfItHadNotBeen) {
   EXPECT_FALSE(others.empty());
 }
 
+TEST(CgroupRefusal, WhileTheExecutorAttemptsTheCpuIsAway) {
+  World world = attempted(removal(1), EBUSY);
+  world.seen.actions[0].completed_ns = world.seen.actions[0].started_ns + 14 * kMs;
+  const auto plain = without_attempts(world.scenario, world.seen);
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->observation.noise[0].max_gap_ns, world.seen.noise[0].max_gap_ns + 14 * kMs);
+}
+
 TEST(CgroupRefusal, WhereWorkersRanBeforeAndAfterIsJoined) {
   World world = attempted(removal(1), EBUSY);
   world.scenario.actions.push_back({200'000, Action::Kind::SetLimit, 1, Knob::CpusetCpus, IdSet{{0}}});

@@ -8,8 +8,9 @@
 namespace treeline::cpu_test {
 namespace {
 
-double least(const CpuWorld& world, NodeId group, NodeId node, LoadLeft left = LoadLeft::Decayed) {
-  return least_weight({&world.scenario, 1}, world.seen.machine, group, node, left);
+double least(const CpuWorld& world, NodeId group, NodeId node, LoadLeft left = LoadLeft::Decayed,
+             Others others = Others::Run) {
+  return least_weight({&world.scenario, 1}, world.seen.machine, group, node, left, others);
 }
 
 /// What is left of it once 2^-8 of each task's load is still counted elsewhere.
@@ -72,7 +73,7 @@ TEST(CpuWeight, ALightChildHasLittleOfItsParentBesideAHeavyOneOnAnotherCpu) {
   EXPECT_GT(least(world, parent, heavy), kNearly * 1'024 * 100 / 101);
 }
 
-TEST(CpuWeight, WhoMayBeThrottledOrSleepsIsNoLoadThatIsSurelyHere) {
+TEST(CpuWeight, WhoMayBeThrottledOrFrozenOrSleepsIsNoLoadThatIsSurelyHere) {
   CpuWorld world;
   world.pin(kRoot, {1});
   const NodeId parent = world.add(kRoot, "parent");
@@ -81,6 +82,7 @@ TEST(CpuWeight, WhoMayBeThrottledOrSleepsIsNoLoadThatIsSurelyHere) {
   world.hog(a);
   world.hog(b);
   EXPECT_GT(least(world, parent, a), kNearly * 1'024);
+  EXPECT_NEAR(least(world, parent, a, LoadLeft::Decayed, Others::MayStandStill), 512, 5);
   world.cap(b, 10'000, 100'000);
   EXPECT_NEAR(least(world, parent, a), 512, 5);
   world.scenario.tree[b].limits.erase(Knob::CpuMax);
@@ -98,8 +100,9 @@ TEST(CpuWeight, WhoMovedAwayLeftHisLoad) {
   Scenario then = world.scenario;
   then.workers[mover].node = b;
   const std::vector<Scenario> until{world.scenario, then};
-  EXPECT_NEAR(least_weight(until, world.seen.machine, a, a, LoadLeft::All), 1'024 / 11.0, 1);
-  EXPECT_LT(least_weight(until, world.seen.machine, a, a, LoadLeft::Decayed), least({world}, a, a));
+  EXPECT_NEAR(least_weight(until, world.seen.machine, a, a, LoadLeft::All, Others::Run), 1'024 / 11.0, 1);
+  EXPECT_LT(least_weight(until, world.seen.machine, a, a, LoadLeft::Decayed, Others::Run),
+            least({world}, a, a));
 }
 
 }  // namespace

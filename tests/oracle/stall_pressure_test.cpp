@@ -99,6 +99,12 @@ TEST(MemoryPressure, OfATaskThatWasFrozenNothingIsKnown) {
   EXPECT_NE(world.status(kMemory, kRoot), Status::Violated);
 }
 
+TEST(MemoryPressure, OfATaskThatStillWaitedForItsTurnNothingIsKnown) {
+  World world = sleeper(MemoryHog{}, 0);
+  world.seen.workers[0].held_still = false;
+  EXPECT_NE(world.status(kMemory, kRoot), Status::Violated);
+}
+
 TEST(MemoryPressure, IsAveragedOverSeveralCpus) {
   EXPECT_NE(sleeper(MemoryHog{}, 450, {0, 1}).status(kMemory, kRoot), Status::Violated);
 }
