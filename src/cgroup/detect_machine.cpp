@@ -177,7 +177,8 @@ Result<MachineFacts> detect_machine(const Hierarchies& hierarchies, const std::s
   facts.memory_bytes = meminfo_bytes(meminfo, "MemAvailable");
   facts.swap_bytes = meminfo_bytes(meminfo, "SwapTotal");
   facts.cfs_slice_us = number_in("/proc/sys/kernel/sched_cfs_bandwidth_slice_us", 5'000);
-  facts.base_slice_ns = base_slice_ns(facts.cpus.size());
+  facts.online_cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+  facts.base_slice_ns = base_slice_ns(static_cast<size_t>(facts.kernel_cpus()));
   facts.device = whole_disk_of(scratch_dir);
   for (const Hierarchy& hierarchy : hierarchies.all()) {
     for (const Controller controller : hierarchy.controllers) {

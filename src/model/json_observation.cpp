@@ -98,6 +98,7 @@ void facts_fields(Archive& archive, MachineFacts& facts) {
   archive.field("hz", facts.hz);
   archive.field("page_size", facts.page_size);
   archive.field("cpus", facts.cpus);
+  archive.with_default("online_cpus", facts.online_cpus);
   archive.with_default("hotplug_cpus", facts.hotplug_cpus);
   archive.field("mems", facts.mems);
   archive.field("memory_bytes", facts.memory_bytes);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -20,7 +21,9 @@ struct MachineFacts {
   int64_t hz = 250;  ///< CONFIG_HZ, or measured where the configuration cannot be read.
   int64_t page_size = 4096;
   std::vector<int> cpus;  ///< Online CPUs that workers may use.
-  /// Those of them that an action may take offline: in the lab all that the kernel lets go, on the host none.
+  int online_cpus = 0;    ///< Of the whole machine; 0 in old observations.
+  /// Those of `cpus` that an action may take offline: in the lab all that the kernel lets go, on the host
+  /// none.
   std::vector<int> hotplug_cpus;
   std::vector<int> mems;         ///< NUMA nodes that workers may use.
   int64_t memory_bytes = 0;      ///< MemAvailable when detected.
@@ -36,6 +39,8 @@ struct MachineFacts {
 
   bool has(Knob knob) const { return knobs.contains(knob); }
   KnobContext knob_context(Controller controller) const;
+  /// CPUs that the kernel may run a task on before it is confined.
+  int kernel_cpus() const { return std::max(online_cpus, static_cast<int>(cpus.size())); }
   /// One scheduler tick, in ns.
   int64_t tick_ns() const { return 1'000'000'000 / hz; }
 };

@@ -7,6 +7,7 @@
 
 #include "model/kernel_range.h"
 #include "model/rules.h"
+#include "model/rules_partition.h"
 #include "oracle/cpu_turn.h"
 #include "oracle/cpu_weight.h"
 #include "oracle/demand.h"
@@ -39,15 +40,15 @@ double threads_at(const Scenario& scenario, NodeId node) {
 }
 
 /// ε of a group that competes: see the header.
-double weight_error(const Stretches& stretches, NodeId node) {
+double weight_error(const Stretches& stretches, const MachineFacts& machine, NodeId node) {
   const Scenario& scenario = stretches.end;
   double here = kTaskShares * threads_at(scenario, node);
   for (const NodeId child : scenario.tree.children(node)) {
     if (workers_in(scenario, child).empty()) continue;
-    here +=
-        static_cast<double>(shares_of(scenario.tree[child].limits)) / (1 + weight_error(stretches, child));
+    here += static_cast<double>(shares_of(scenario.tree[child].limits)) /
+            (1 + weight_error(stretches, machine, child));
   }
-  return std::ldexp(most_left(stretches.all, node) / here, -kHalfLives);
+  return std::ldexp(most_left(stretches.all, machine, node) / here, -kHalfLives);
 }
 
 bool anything_takes_tasks_away(const Scenario& scenario) {
@@ -167,6 +168,7 @@ struct Interval {
 std::vector<Finding> judge_cpu_fairness(const Scenario& drawn, const Observation& observation) {
   std::vector<Finding> findings;
   if (anything_takes_tasks_away(drawn)) return findings;
+  if (observation.machine.kernel_cpus() > 1 && has_partitions(drawn.tree)) return findings;
   const Stretches stretches = Stretches::of(drawn, observation);
   const Scenario& scenario = stretches.end;
   const int64_t warm_ns = last_change_ns(drawn, observation) + warm_up_ns(observation);
@@ -187,7 +189,8 @@ std::vector<Finding> judge_cpu_fairness(const Scenario& drawn, const Observation
     }
     if (groups.empty() || competitors < 2) continue;
     double error = std::ldexp(1, -kHalfLives);  // of a leaf proxy
-    for (const NodeId child : groups) error = std::max(error, weight_error(stretches, child));
+    for (const NodeId child : groups)
+      error = std::max(error, weight_error(stretches, observation.machine, child));
     const double quantum = std::max(static_cast<double>(observation.machine.base_slice_ns),
                                     static_cast<double>(observation.machine.tick_ns())) +
                            tick_or_gap_ns(observation, cpu);

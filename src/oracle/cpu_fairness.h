@@ -14,10 +14,9 @@ namespace treeline {
 ///
 ///   |S_i − f_i·S| ≤ 2·q + skew + residual + rounding,     q = max(base slice, tick) + gap
 ///
-///  - EEVDF (Stoica and Abdel-Wahab 1995; kernel/sched/fair.c, entity_eligible): an entity's lag is at most
-///  the
-///    longest request or the quantum, whichever is larger, whatever its weight. The request is the base
-///    slice; the quantum a tick, and longer by the gap if one was late. Lag is measured in the parent's
+///  - EEVDF (Stoica and Abdel-Wahab 1995; kernel/sched/fair.c, entity_eligible): the lag of an entity is at
+///    most the longest request or the quantum, whichever is larger, whatever its weight. The request is the
+///    base slice; the quantum a tick, and longer by the gap if one was late. Lag is measured in the parent's
 ///    service, so that what goes on above does not matter; it counts at both ends of the interval;
 ///  - skew: the counters of one sample are not read at one instant: what both samples took;
 ///  - load that its tasks left on another CPU before they were confined (cpu_weight.h). After the warm-up the
@@ -33,8 +32,10 @@ namespace treeline {
 /// 2·q·Σ(their weights)/(old weight) of the parent's service: only then does the interval begin.
 ///
 /// A gap that does not last is no violation: the second half of the interval must show it, too.
-/// Needs: no quota anywhere in the tree, no freeze and no kill (they would take competitors away). Conclusive
-/// if the bound is less than what ignoring the weights (or, of equal weights, halving one) would do.
+/// Needs: no quota anywhere in the tree, no freeze and no kill (they would take competitors away), and of
+/// several CPUs no partition (a CPU that is alone in its domain does not balance, and old load stays).
+/// Conclusive if the bound is less than what ignoring the weights (or, of equal weights, halving one) would
+/// do.
 std::vector<Finding> judge_cpu_fairness(const Scenario& scenario, const Observation& observation);
 
 }  // namespace treeline

@@ -1,6 +1,7 @@
 #include "oracle/cpu_potential.h"
 
 #include <algorithm>
+#include <set>
 
 #include "model/rules.h"
 #include "oracle/cpu_weight.h"
@@ -67,9 +68,10 @@ double period_before_ns(const Scenario& whole, const Segment& segment) {
 double share_against_outside(const Scenario& scenario, const Observation& observation, NodeId node) {
   const double outside = outside_weight(observation);
   double least = 1;
-  for (const size_t i : workers_in(scenario, node)) {
-    const double shares = least_weight({&scenario, 1}, observation.machine, kRoot, scenario.workers[i].node,
-                                       LoadLeft::Decayed, Others::Run);
+  std::set<NodeId> places;
+  for (const size_t i : workers_in(scenario, node)) places.insert(scenario.workers[i].node);
+  for (const NodeId place : places) {
+    const double shares = least_weight({&scenario, 1}, observation, kRoot, place, LoadLeft::All, Others::Run);
     least = std::min(least, shares / (shares + outside));
   }
   return least;

@@ -19,7 +19,7 @@ bool is_of_cpu_max(const Action& action);
 double period_before_ns(const Scenario& whole, const Segment& segment);
 
 /// The least share of a CPU that the tree's owner group gets against what runs outside, where a worker of the
-/// node's subtree runs and the warm-up is over: it has the greatest weight (v1: 262144 shares, v2: a
+/// node's subtree runs: it has the greatest weight (v1: 262144 shares, v2: a
 /// cpu.weight of 10000), of which each CPU has its part (cpu_weight.h).
 double share_against_outside(const Scenario& scenario, const Observation& observation, NodeId node);
 

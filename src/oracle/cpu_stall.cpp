@@ -6,7 +6,9 @@
 #include <cmath>
 #include <optional>
 
+#include "model/kernel_range.h"
 #include "model/rules.h"
+#include "model/rules_partition.h"
 #include "oracle/cpu_potential.h"
 #include "oracle/cpu_turn.h"
 #include "oracle/cpu_weight.h"
@@ -92,6 +94,21 @@ struct Wait {
   int64_t spacing_ns = 0;  ///< The longest time between two samples.
 };
 
+/// When the worker had its `turns`-th turn from `from_ns` on, and was in it; behind the window if it had
+/// none.
+int64_t had_turns_ns(const WorkerObservation& worker, int turns, int64_t from_ns, int64_t window_ns) {
+  const WorkerSample* last = nullptr;
+  bool waited = true;
+  for (const WorkerSample& sample : worker.series) {
+    if (sample.at_ns < from_ns) continue;
+    const bool ran = last && sample.cpu_ns > last->cpu_ns;
+    if (ran && waited && --turns == 0) return sample.at_ns;
+    if (last) waited = !ran;
+    last = &sample;
+  }
+  return window_ns + 1;
+}
+
 /// The longest time from `from_ns` to `to_ns` in which the worker's clock stood still.
 Wait longest_wait(const WorkerObservation& worker, int64_t from_ns, int64_t to_ns) {
   Wait wait;
@@ -118,7 +135,9 @@ void judge_segment(const Scenario& whole, const Segment& segment, const Observat
                    std::vector<Finding>& findings) {
   const Scenario& scenario = segment.scenario;
   const double share = share_against_executor(segment, observation);
-  const int64_t warm_ns = observation.machine.cpus.size() > 1 ? warm_up_ns(observation) : 0;
+  static const KernelRange kCfs{std::nullopt, "6.5"};
+  const bool has_warm_up = observation.machine.kernel_cpus() > 1;
+  const int turns = kCfs.holds(observation.machine.kernel_release) ? 2 : 1;
   for (size_t i = 0; i < scenario.workers.size(); ++i) {
     const NodeId node = scenario.workers[i].node;
     const WorkerObservation& worker = observation.workers[i];
@@ -133,7 +152,11 @@ void judge_segment(const Scenario& whole, const Segment& segment, const Observat
     const bool come_back = company.sleeps || !whole.actions.empty();
     double bound = (come_back ? 2 : 1) * turn / share + max_gap_ns(observation) + *throttled;
     if (*throttled > 0) bound += period_before_ns(whole, segment);
-    const int64_t from_ns = std::max(segment.from_ns, worker.started_ns + warm_ns);
+    int64_t begins_ns = worker.started_ns;
+    if (has_warm_up) {
+      begins_ns = had_turns_ns(worker, turns, begins_ns + warm_up_ns(observation), observation.window_ns);
+    }
+    const int64_t from_ns = std::max(segment.from_ns, begins_ns);
     const Wait wait = longest_wait(worker, from_ns, std::min(segment.to_ns, observation.window_ns));
     std::string why;
     if (static_cast<double>(wait.seen_ns) < 2 * bound) why = "there was too little time for it to show";
@@ -152,6 +175,7 @@ std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation
   std::vector<Finding> findings;
   if (!observation.machine.controllers.contains(Controller::Cpu)) return findings;
   if (!std::all_of(scenario.actions.begin(), scenario.actions.end(), is_of_cpu_max)) return findings;
+  if (observation.machine.kernel_cpus() > 1 && has_partitions(scenario.tree)) return findings;
   for (const Segment& segment : segments_of(scenario, observation)) {
     judge_segment(scenario, segment, observation, findings);
   }

@@ -39,13 +39,13 @@ double least_share(std::span<const Scenario> until, const Observation& observati
   double share = kTaskShares / std::max(shares_inside(scenario, machine, node, kNoParent), kTaskShares);
   if (has_leaf_proxy(scenario, node, machine, Controller::Cpu)) {
     // The leaf proxy is one level more: its part as a group, and one of its threads' part of it.
+    const double shares = least_leaf_proxy_weight(until, observation, node, left, others);
     const double threads = std::max(static_cast<double>(tasks_of(scenario, workers_at(scenario, node))), 1.0);
     const double beside = shares_inside(scenario, machine, node, kNoParent) - kTaskShares;
-    const double shares = kTaskShares / threads;
     share = shares / (shares + std::max(beside, 0.0)) / threads;
   }
   for (const NodeId at : scenario.tree.lineage(node)) {
-    const double shares = least_weight(until, machine, at, node, left, others);
+    const double shares = least_weight(until, observation, at, node, left, others);
     const double beside = at == kRoot ? outside_weight(observation)
                                       : shares_inside(scenario, machine, scenario.tree[at].parent, at);
     share *= shares / (shares + beside);
@@ -66,9 +66,7 @@ double warm_turn_ns(const Scenario& scenario, const Observation& observation, No
 }
 
 double turn_ns(std::span<const Scenario> until, const Observation& observation, NodeId node) {
-  return std::min(turn_of(until, observation, node, LoadLeft::All, Others::MayStandStill),
-                  static_cast<double>(warm_up_ns(observation)) +
-                      turn_of(until, observation, node, LoadLeft::Decayed, Others::MayStandStill));
+  return turn_of(until, observation, node, LoadLeft::All, Others::MayStandStill);
 }
 
 }  // namespace treeline

@@ -17,8 +17,8 @@ double shares_inside(const Scenario& scenario, const MachineFacts& machine, Node
 /// become due. A gap may come at either end. What runs outside the tree competes with its root.
 double warm_turn_ns(const Scenario& scenario, const Observation& observation, NodeId node);
 
-/// The same at any time, also where others are frozen, where weights and places were as in the stretches up
-/// to now, of which the last one is in force.
+/// The same at any time, also where others are frozen: however little its groups may weigh then, where
+/// weights and places were as in the stretches up to now, of which the last one is in force.
 double turn_ns(std::span<const Scenario> until, const Observation& observation, NodeId node);
 
 }  // namespace treeline

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "model/rules.h"
+#include "model/tree.h"
 #include "oracle/demand.h"
 
 namespace treeline {
@@ -14,15 +15,18 @@ constexpr double kOwnerSharesV1 = 262'144;
 constexpr int64_t kOwnerWeightV2 = 10'000;
 
 /// Also who is idle now and then is a task when it runs.
-double tasks_of(const Worker& worker) {
+double most_tasks(const Worker& worker) {
   return static_cast<double>(std::max<int64_t>(competing_tasks(worker.workload), 1));
 }
+
+/// On each of them it may have left its load.
+double other_cpus(const MachineFacts& machine) { return std::max(machine.kernel_cpus() - 1, 1); }
 
 /// The most that tasks and child groups weighed, of one stretch and of the next.
 double weight_of_tasks(std::span<const Scenario> until, NodeId group) {
   double sum = 0;
   for (const Scenario& then : until) {
-    for (const size_t i : workers_at(then, group)) sum += kTaskShares * tasks_of(then.workers[i]);
+    for (const size_t i : workers_at(then, group)) sum += kTaskShares * most_tasks(then.workers[i]);
   }
   return sum;
 }
@@ -44,11 +48,6 @@ double set_shares(const Tree& tree, const MachineFacts& machine, NodeId group) {
   return is_v2 ? static_cast<double>(shares_from_weight(kOwnerWeightV2)) : kOwnerSharesV1;
 }
 
-bool is_quota(const Limits& limits) {
-  const auto limit = get<CpuBandwidth>(limits, Knob::CpuMax);
-  return limit && limit->quota_us;
-}
-
 struct Load {
   double here = 0;
   double elsewhere = 0;
@@ -58,43 +57,50 @@ struct Load {
 /// The loads of groups, seen from a thread in `node` that wants to run.
 class Loads {
  public:
-  Loads(std::span<const Scenario> until, const MachineFacts& machine, NodeId node, LoadLeft left,
+  Loads(std::span<const Scenario> until, const Observation& observation, NodeId node, LoadLeft left,
         Others others)
       : until_(until),
         now_(until.back()),
-        machine_(machine),
+        machine_(observation.machine),
+        observed_(observation.workers),
         node_(node),
         itself_(workers_at(now_, node).at(0)),
-        remains_(std::ldexp(static_cast<double>(machine.cpus.size()) - 1,
-                            left == LoadLeft::All ? 0 : -kHalfLives)) {
-    const IdSet cpus = effective_cpus(now_.tree, node, machine);
+        remains_(std::ldexp(1, left == LoadLeft::All ? 0 : -kHalfLives) * other_cpus(machine_)) {
+    const IdSet cpus = effective_cpus(now_.tree, node, machine_);
     for (size_t i = 0; i < now_.workers.size(); ++i) {
       is_here_.push_back(others == Others::Run && cpus.ids.size() == 1 && is_surely_on(cpus, i));
     }
   }
 
   double weight(NodeId group) const { return load_of(group).part_of(set_shares(now_.tree, machine_, group)); }
+  double weight_of_leaf_proxy(NodeId group) const { return load_of_tasks(group).part_of(kTaskShares); }
 
  private:
   /// Its load is there whenever the thread's is.
   bool is_surely_on(const IdSet& cpus, size_t i) const {
     const Worker& worker = now_.workers[i];
     const std::vector<NodeId> lineage = now_.tree.lineage(worker.node);
-    return always_wants_cpu(worker.workload) && effective_cpus(now_.tree, worker.node, machine_) == cpus &&
+    const WorkerObservation& seen = observed_[i];
+    return always_wants_cpu(worker.workload) && seen.end == WorkerEnd::Stopped && seen.forks_refused == 0 &&
+           effective_cpus(now_.tree, worker.node, machine_) == cpus &&
            std::none_of(lineage.begin(), lineage.end(), [&](NodeId above) {
-             return is_quota(now_.tree[above].limits) && !now_.tree.is_in_subtree(node_, above);
+             return has_quota(now_.tree[above].limits) && !now_.tree.is_in_subtree(node_, above);
            });
   }
 
+  /// In whole shares, and two at least (calc_group_shares).
+  static double load_of_group(double shares) { return std::max(std::floor(shares), 2.0); }
+
   double tasks_here(const std::vector<size_t>& workers) const {
     double tasks = 0;
-    for (const size_t i : workers) tasks += is_here_[i] ? tasks_of(now_.workers[i]) : (i == itself_ ? 1 : 0);
+    for (const size_t i : workers)
+      tasks += is_here_[i] ? most_tasks(now_.workers[i]) : (i == itself_ ? 1 : 0);
     return tasks;
   }
 
   double tasks_elsewhere(const std::vector<size_t>& workers) const {
     double tasks = 0;
-    for (const size_t i : workers) tasks += tasks_of(now_.workers[i]);
+    for (const size_t i : workers) tasks += most_tasks(now_.workers[i]);
     return tasks - tasks_here(workers);
   }
 
@@ -107,14 +113,14 @@ class Loads {
 
   Load load_of(NodeId group) const {
     Load load = load_of_tasks(group);
-    // The leaf proxy is a group, with the default weight.
     if (has_leaf_proxy(now_, group, machine_, Controller::Cpu)) {
+      const bool is_elsewhere = tasks_elsewhere(workers_at(now_, group)) > 0;
       const double left = remains_ * kTaskShares * static_cast<double>(until_.size());
-      load = {load.part_of(kTaskShares), (load.elsewhere > 0 ? kTaskShares : 0) + left};
+      load = {load_of_group(weight_of_leaf_proxy(group)), (is_elsewhere ? kTaskShares : 0) + left};
     }
     for (const NodeId child : now_.tree.children(group)) {
       const std::vector<size_t> workers = workers_in(now_, child);
-      if (tasks_here(workers) > 0) load.here += weight(child);
+      if (tasks_here(workers) > 0) load.here += load_of_group(weight(child));
       if (tasks_elsewhere(workers) > 0) load.elsewhere += set_shares(now_.tree, machine_, child);
     }
     load.elsewhere += remains_ * weight_of_children(until_, group);
@@ -124,6 +130,7 @@ class Loads {
   std::span<const Scenario> until_;
   const Scenario& now_;
   const MachineFacts& machine_;
+  const std::vector<WorkerObservation>& observed_;
   NodeId node_;
   size_t itself_;   ///< A worker of `node`: one of its tasks is the thread.
   double remains_;  ///< Of what a task or group weighed: on each other CPU it may have been.
@@ -133,21 +140,28 @@ class Loads {
 }  // namespace
 
 int64_t balance_interval_ns(const Observation& observation) {
-  return 100'000'000 * static_cast<int64_t>(observation.machine.cpus.size());
+  return 100'000'000 * int64_t{observation.machine.kernel_cpus()};
 }
 
 int64_t warm_up_ns(const Observation& observation) {
   return kHalfLives * kHalfLifeNs + balance_interval_ns(observation);
 }
 
-double most_left(std::span<const Scenario> until, NodeId group) {
-  return weight_of_tasks(until, group) + weight_of_children(until, group);
+double most_left(std::span<const Scenario> until, const MachineFacts& machine, NodeId group) {
+  return other_cpus(machine) * (weight_of_tasks(until, group) + weight_of_children(until, group));
 }
 
-double least_weight(std::span<const Scenario> until, const MachineFacts& machine, NodeId group, NodeId node,
-                    LoadLeft left, Others others) {
-  if (machine.cpus.size() == 1) return set_shares(until.back().tree, machine, group);
-  return Loads(until, machine, node, left, others).weight(group);
+double least_weight(std::span<const Scenario> until, const Observation& observation, NodeId group,
+                    NodeId node, LoadLeft left, Others others) {
+  const MachineFacts& machine = observation.machine;
+  if (machine.kernel_cpus() == 1) return set_shares(until.back().tree, machine, group);
+  return Loads(until, observation, node, left, others).weight(group);
+}
+
+double least_leaf_proxy_weight(std::span<const Scenario> until, const Observation& observation, NodeId node,
+                               LoadLeft left, Others others) {
+  if (observation.machine.kernel_cpus() == 1) return kTaskShares;
+  return Loads(until, observation, node, left, others).weight_of_leaf_proxy(node);
 }
 
 double outside_weight(const Observation& observation) {

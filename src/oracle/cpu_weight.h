@@ -29,7 +29,7 @@ int64_t balance_interval_ns(const Observation& observation);
 int64_t warm_up_ns(const Observation& observation);
 
 /// The most that may be left of a group's load elsewhere, from any time at which it had tasks.
-double most_left(std::span<const Scenario> until, NodeId group);
+double most_left(std::span<const Scenario> until, const MachineFacts& machine, NodeId group);
 
 enum class LoadLeft { All, Decayed };
 enum class Others { Run, MayStandStill };
@@ -37,8 +37,11 @@ enum class Others { Run, MayStandStill };
 /// The least that `group` weighs on the CPU of a thread of a worker in `node`, which is in it, while that
 /// thread wants to run. The tree's root has the weight of the owner group: the greatest there is. Of others
 /// nothing is surely here if they may be frozen, or gone.
-double least_weight(std::span<const Scenario> until, const MachineFacts& machine, NodeId group, NodeId node,
-                    LoadLeft left, Others others);
+double least_weight(std::span<const Scenario> until, const Observation& observation, NodeId group,
+                    NodeId node, LoadLeft left, Others others);
+/// The same of the leaf proxy of `node`, which the thread is in.
+double least_leaf_proxy_weight(std::span<const Scenario> until, const Observation& observation, NodeId node,
+                               LoadLeft left, Others others);
 
 /// The most that all outside the tree weighs on one CPU, beside the tree's root: each task 1024;
 /// `running_tasks` bounds how many there are. A group has at most its own weight, however many tasks it runs.

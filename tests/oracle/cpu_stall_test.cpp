@@ -80,6 +80,12 @@ TEST(CpuStall, OfSeveralCpusOnlyWhatComesAfterTheWarmUpIsJudged) {
   EXPECT_EQ(world.status(kCpuStall, 1), Status::Violated) << explain(world.judge(kCpuStall, 1));
 }
 
+/// Who waits is not weighed anew: the wait began with the little weight of the warm-up.
+TEST(CpuStall, AWaitThatOutlastsTheWarmUpIsNotJudged) {
+  EXPECT_NE(two_hogs(500, 1'200, 300).status(kCpuStall, 1), Status::Violated);
+  EXPECT_EQ(two_hogs(500, 1'200, 600).status(kCpuStall, 1), Status::Violated);
+}
+
 TEST(CpuStall, NothingIsSaidWhereTasksAreFrozen) {
   CpuWorld world = two_hogs(200);
   world.freeze(kRoot, 100);
@@ -94,7 +100,7 @@ TEST(CpuStall, NothingIsSaidOfTwoQuotasAboveOneAnother) {
 }
 
 TEST(CpuStall, AShortWindowIsInconclusive) {
-  EXPECT_EQ(two_hogs(0, 460).status(kCpuStall, 1), Status::Inconclusive);
+  EXPECT_EQ(two_hogs(0, 516).status(kCpuStall, 1), Status::Inconclusive);
 }
 
 TEST(CpuStall, AHogThatMayGoToAnotherCpuIsNotJudged) {
