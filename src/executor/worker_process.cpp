@@ -219,6 +219,7 @@ void WorkerProcess::read_held_state() {
   held_.cpu_clock_ns = cpu_clock_ns();
   const std::string status = read_status(pid_);
   held_.held_still = held_.held_still && is_blocked(status);
+  held_.wants_cpu = status_value(status, "State").substr(0, 1) == "R";
   held_.held_rss_bytes = std::max<int64_t>(charged_rss_bytes(status) - attached_rss_, 0);
   held_.cpus_allowed = status_value(status, "Cpus_allowed_list");
   const Schedstat turns = read_schedstat();

@@ -181,6 +181,7 @@ void fields(Archive& archive, WorkerObservation& worker) {
   archive.field("started_ns", worker.started_ns);
   archive.field("settled_ns", worker.settled_ns);
   archive.field("held_still", worker.held_still);
+  archive.with_default("wants_cpu", worker.wants_cpu);
   archive.field("ended_ns", worker.ended_ns);
   archive.field("user_ns", worker.user_ns);
   archive.field("system_ns", worker.system_ns);

@@ -153,7 +153,7 @@ class Judge {
     const Worker& drawn = scenario_.workers[i];
     if (!sleeps_for_it(drawn.workload) || !is_left_alone(drawn.node) || !ran_on(worker)) return {};
     if (worker.first_errno != 0 || worker.run_delay_ns < 0 || worker.started_ns < 0) return {};
-    if (!worker.held_still) return {};  // the wait in which it is counts once it is over
+    if (worker.wants_cpu) return {};  // the wait in which it is counts once it is over
     int64_t until_ns = std::min(observation_.window_ns, scenario_.window.length_us * 1'000);
     if (worker.settled_ns >= 0) until_ns = std::min(until_ns, worker.settled_ns);
     const auto slept_ns =

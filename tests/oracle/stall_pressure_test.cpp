@@ -101,7 +101,7 @@ TEST(MemoryPressure, OfATaskThatWasFrozenNothingIsKnown) {
 
 TEST(MemoryPressure, OfATaskThatStillWaitedForItsTurnNothingIsKnown) {
   World world = sleeper(MemoryHog{}, 0);
-  world.seen.workers[0].held_still = false;
+  world.seen.workers[0].wants_cpu = true;
   EXPECT_NE(world.status(kMemory, kRoot), Status::Violated);
 }
 
