@@ -94,8 +94,7 @@ struct WorkerObservation {
   std::string first_error;  ///< The operation that failed.
   int64_t started_ns = 0;   ///< First instruction after the common start.
   int64_t settled_ns = -1;  ///< When it settled; -1: never.
-  bool wants_cpu =
-      false;  ///< It ran, or waited for a CPU, when run_delay_ns was read, which lacks that wait.
+  bool wants_cpu = false;   ///< When run_delay_ns was read, which lacks a wait that goes on.
   bool held_still = false;  ///< It had stopped, or was dead, when NodeObservation::after was read.
   int64_t ended_ns = 0;     ///< When it was reaped.
   int64_t user_ns = 0;      ///< rusage from wait4, children included.
