@@ -131,43 +131,68 @@ Wait longest_wait(const WorkerObservation& worker, int64_t from_ns, int64_t to_n
   return wait;
 }
 
-void judge_segment(const Scenario& whole, const Segment& segment, const Observation& observation,
-                   std::vector<Finding>& findings) {
-  const Scenario& scenario = segment.scenario;
-  const double share = share_against_executor(segment, observation);
-  static const KernelRange kCfs{std::nullopt, "6.5"};
-  const bool has_warm_up = observation.machine.kernel_cpus() > 1;
-  const int turns = kCfs.holds(observation.machine.kernel_release) ? 2 : 1;
-  for (size_t i = 0; i < scenario.workers.size(); ++i) {
+class StallJudge {
+ public:
+  StallJudge(const Scenario& whole, const Segment& segment, const Observation& observation,
+             std::vector<Finding>& findings)
+      : whole_(whole),
+        segment_(segment),
+        observation_(observation),
+        share_(share_against_executor(segment, observation)),
+        findings_(findings) {}
+
+  void judge(size_t i) {
+    const Scenario& scenario = segment_.scenario;
     const NodeId node = scenario.workers[i].node;
-    const WorkerObservation& worker = observation.workers[i];
-    const IdSet cpus = cpus_of(scenario, observation, i);
-    if (!always_wants_cpu(scenario.workers[i].workload) || cpus.ids.size() != 1) continue;
-    if (worker.end != WorkerEnd::Stopped || may_sleep(scenario, node)) continue;
-    const Company company = company_on(scenario, observation, cpus.ids[0]);
-    if (!company.is_known) continue;
-    const double turn = warm_turn_ns(scenario, observation, node);
-    const auto throttled = throttled_ns(scenario, observation, node, cpus.ids[0], turn);
-    if (!throttled) continue;
-    const bool come_back = company.sleeps || !whole.actions.empty();
-    double bound = (come_back ? 2 : 1) * turn / share + max_gap_ns(observation) + *throttled;
-    if (*throttled > 0) bound += period_before_ns(whole, segment);
-    int64_t begins_ns = worker.started_ns;
-    if (has_warm_up) {
-      begins_ns = had_turns_ns(worker, turns, begins_ns + warm_up_ns(observation), observation.window_ns);
-    }
-    const int64_t from_ns = std::max(segment.from_ns, begins_ns);
-    const Wait wait = longest_wait(worker, from_ns, std::min(segment.to_ns, observation.window_ns));
+    const WorkerObservation& worker = observation_.workers[i];
+    const IdSet cpus = cpus_of(scenario, observation_, i);
+    if (!always_wants_cpu(scenario.workers[i].workload) || cpus.ids.size() != 1) return;
+    if (worker.end != WorkerEnd::Stopped || may_sleep(scenario, node)) return;
+    const Company company = company_on(scenario, observation_, cpus.ids[0]);
+    if (!company.is_known) return;
+    const Hog hog{i, cpus.ids[0], company.sleeps || !whole_.actions.empty() ? 2 : 1};
+    judge_waits(hog, worker.started_ns, turn_ns({&scenario, 1}, observation_, node));
+    if (observation_.machine.kernel_cpus() == 1 || has_partitions(scenario.tree)) return;
+    static const KernelRange kCfs{std::nullopt, "6.5"};
+    const int turns = kCfs.holds(observation_.machine.kernel_release) ? 2 : 1;
+    const int64_t warm_ns = worker.started_ns + warm_up_ns(observation_);
+    judge_waits(hog, had_turns_ns(worker, turns, warm_ns, observation_.window_ns),
+                warm_turn_ns(scenario, observation_, node));
+  }
+
+ private:
+  struct Hog {
+    size_t worker;
+    int cpu;
+    int turns;  ///< That it may wait: c.
+  };
+
+  /// Those that begin at `from_ns` or later.
+  void judge_waits(const Hog& hog, int64_t from_ns, double turn) {
+    const Scenario& scenario = segment_.scenario;
+    const NodeId node = scenario.workers[hog.worker].node;
+    const auto throttled = throttled_ns(scenario, observation_, node, hog.cpu, turn);
+    if (!throttled) return;
+    double bound = hog.turns * turn / share_ + max_gap_ns(observation_) + *throttled;
+    if (*throttled > 0) bound += period_before_ns(whole_, segment_);
+    const Wait wait = longest_wait(observation_.workers[hog.worker], std::max(segment_.from_ns, from_ns),
+                                   std::min(segment_.to_ns, observation_.window_ns));
     std::string why;
     if (static_cast<double>(wait.seen_ns) < 2 * bound) why = "there was too little time for it to show";
     if (static_cast<double>(2 * wait.spacing_ns) > bound) why = "it was sampled too seldom";
-    findings.push_back(at_most(
+    findings_.push_back(at_most(
         {"cpu.stall", Controller::Cpu, node, "ms"}, static_cast<double>(wait.longest_ns) / 1e6, bound / 1e6,
-        fmt::format("longest wait of worker {} in {} for CPU {}, from {:.1f} ms on", i,
-                    scenario.tree.path(node), cpus.ids[0], static_cast<double>(wait.from_ns) / 1e6),
+        fmt::format("longest wait of worker {} in {} for CPU {}, from {:.1f} ms on", hog.worker,
+                    scenario.tree.path(node), hog.cpu, static_cast<double>(wait.from_ns) / 1e6),
         why));
   }
-}
+
+  const Scenario& whole_;
+  const Segment& segment_;
+  const Observation& observation_;
+  double share_;
+  std::vector<Finding>& findings_;
+};
 
 }  // namespace
 
@@ -175,9 +200,9 @@ std::vector<Finding> judge_cpu_stall(const Scenario& scenario, const Observation
   std::vector<Finding> findings;
   if (!observation.machine.controllers.contains(Controller::Cpu)) return findings;
   if (!std::all_of(scenario.actions.begin(), scenario.actions.end(), is_of_cpu_max)) return findings;
-  if (observation.machine.kernel_cpus() > 1 && has_partitions(scenario.tree)) return findings;
   for (const Segment& segment : segments_of(scenario, observation)) {
-    judge_segment(scenario, segment, observation, findings);
+    StallJudge judge(scenario, segment, observation, findings);
+    for (size_t i = 0; i < scenario.workers.size(); ++i) judge.judge(i);
   }
   return findings;
 }

@@ -15,11 +15,13 @@ namespace treeline {
 ///   wait ≤ c·turn/s + gap                                              without a quota above
 ///   wait ≤ c·turn/s + gap + (⌈(turn + tick + gap)/quota⌉ + 1)·period    with one
 ///
-///  - turn: within it a runnable hog surely runs, by weights alone (cpu_turn.h). Of several CPUs that is so
-///    once the hog's warm-up is over (cpu_weight.h) and it has run again: who waits is not weighed anew
-///    (update_cfs_group: of who comes, goes, or is on the CPU at a tick). CFS, before 6.6, keeps what it took
-///    in that turn at the old weight: there the next turn must have come, too. Before, nothing is judged, nor
-///    where partitions keep CPUs from the balancing that lets old load decay;
+///  - turn: within it a runnable hog surely runs, by weights alone (cpu_turn.h). Of several CPUs there are
+///  two:
+///    one for any time, however little its groups may weigh at first, and a shorter one once the hog's
+///    warm-up is over (cpu_weight.h) and it has run again: who waits is not weighed anew (update_cfs_group:
+///    of who comes, goes, or is on the CPU at a tick). CFS, before 6.6, keeps what it took in that turn at
+///    the old weight: there the next turn must have come, too. The shorter one is not asked for where
+///    partitions keep CPUs from the balancing that lets old load decay;
 ///  - s: what the executor leaves of the CPU: it samples with real-time priority; how long is in the samples;
 ///  - c = 2 where anything that competes goes to sleep and comes back, what was throttled among it, else 1:
 ///    what wakes up may first take what it was owed, which EEVDF limits to 2·max(slice, tick) of virtual time
