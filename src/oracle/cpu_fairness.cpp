@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/kernel_range.h"
 #include "model/rules.h"
 #include "model/rules_partition.h"
 #include "oracle/cpu_turn.h"
@@ -84,9 +83,8 @@ int64_t served_at_ns(const Observation& observation, NodeId parent, int64_t from
 /// old one.
 int64_t caught_up_ns(const Stretches& stretches, const Scenario& drawn, const Observation& observation,
                      NodeId parent, double quantum_ns) {
-  static const KernelRange kCfs{std::nullopt, "6.5"};
   int64_t latest_ns = 0;
-  if (!kCfs.holds(observation.machine.kernel_release)) return latest_ns;
+  if (!keeps_lead(observation.machine)) return latest_ns;
   for (size_t i = 0; i < drawn.actions.size(); ++i) {
     const Action& action = drawn.actions[i];
     const bool is_child = action.kind == Action::Kind::SetLimit && drawn.tree[action.node].parent == parent;

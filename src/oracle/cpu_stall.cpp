@@ -6,7 +6,6 @@
 #include <cmath>
 #include <optional>
 
-#include "model/kernel_range.h"
 #include "model/rules.h"
 #include "model/rules_partition.h"
 #include "oracle/cpu_potential.h"
@@ -153,8 +152,7 @@ class StallJudge {
     const Hog hog{i, cpus.ids[0], company.sleeps || !whole_.actions.empty() ? 2 : 1};
     judge_waits(hog, worker.started_ns, turn_ns({&scenario, 1}, observation_, node));
     if (observation_.machine.kernel_cpus() == 1 || has_partitions(scenario.tree)) return;
-    static const KernelRange kCfs{std::nullopt, "6.5"};
-    const int turns = kCfs.holds(observation_.machine.kernel_release) ? 2 : 1;
+    const int turns = keeps_lead(observation_.machine) ? 2 : 1;
     const int64_t warm_ns = worker.started_ns + warm_up_ns(observation_);
     judge_waits(hog, had_turns_ns(worker, turns, warm_ns, observation_.window_ns),
                 warm_turn_ns(scenario, observation_, node));

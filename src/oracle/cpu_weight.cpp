@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/kernel_range.h"
 #include "model/rules.h"
 #include "model/tree.h"
 #include "oracle/demand.h"
@@ -145,6 +146,11 @@ int64_t balance_interval_ns(const Observation& observation) {
 
 int64_t warm_up_ns(const Observation& observation) {
   return kHalfLives * kHalfLifeNs + balance_interval_ns(observation);
+}
+
+bool keeps_lead(const MachineFacts& machine) {
+  static const KernelRange kCfs{std::nullopt, "6.5"};
+  return kCfs.holds(machine.kernel_release);
 }
 
 double most_left(std::span<const Scenario> until, const MachineFacts& machine, NodeId group) {

@@ -28,6 +28,9 @@ int64_t balance_interval_ns(const Observation& observation);
 /// From the start, or the last change of a weight or a place: eight half-lives and one balance interval.
 int64_t warm_up_ns(const Observation& observation);
 
+/// CFS, before 6.6, keeps the vruntime of who is reweighted, and with it the lead that a little weight gave.
+bool keeps_lead(const MachineFacts& machine);
+
 /// The most that may be left of a group's load elsewhere, from any time at which it had tasks.
 double most_left(std::span<const Scenario> until, const MachineFacts& machine, NodeId group);
 
