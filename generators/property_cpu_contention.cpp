@@ -19,9 +19,9 @@ void draw_weights(Tree& tree) {
   }
 }
 
-/// Of several CPUs nothing is judged before (oracle/cpu_stall.h).
-int64_t warm_up_ms(const MachineFacts& machine) {
-  return machine.kernel_cpus() > 1 ? 256 + 100 * int64_t{machine.kernel_cpus()} : 0;
+/// Of several CPUs the shorter bound is asked for only then (oracle/cpu_stall.h).
+int64_t judged_from_ms(const MachineFacts& machine) {
+  return machine.kernel_cpus() > 1 ? warm_up_ms(machine) : 0;
 }
 
 /// At most one quota: of a fifth of a CPU or more in short periods; or one of which each period is a long
@@ -39,8 +39,8 @@ void draw_quota(Scenario& scenario, const MachineFacts& machine) {
   const CpuBandwidth quota = *bandwidth_gen(is_cleared ? cleared : style == 2 ? seldom : often);
   tree[node].limits[Knob::CpuMax] = quota;
   if (!is_cleared) return;
-  const Action clear{1'000 * (warm_up_ms(machine) + *uniform<int64_t>(50, 150)), Action::Kind::SetLimit, node,
-                     Knob::CpuMax, CpuBandwidth{std::nullopt, quota.period_us}};
+  const Action clear{1'000 * (judged_from_ms(machine) + *uniform<int64_t>(50, 150)), Action::Kind::SetLimit,
+                     node, Knob::CpuMax, CpuBandwidth{std::nullopt, quota.period_us}};
   add_change(scenario, clear, machine);
 }
 
@@ -67,7 +67,7 @@ Scenario draw_cpu_contention(const Constraints& constraints) {
   scenario.workers.front().workload = endless_hog(1);
   // Several turns of each, and of a kernel that forgets one of them more than twice its longest wait.
   scenario.window =
-      fixed_window(1'000.0 * static_cast<double>(warm_up_ms(machine) + *uniform(500, 800)), constraints);
+      fixed_window(1'000.0 * static_cast<double>(judged_from_ms(machine) + *uniform(500, 800)), constraints);
   tree = *with_company(tree, knobs_beside_contention(constraints), constraints);
   return finished(std::move(scenario), constraints);
 }

@@ -73,9 +73,8 @@ Scenario draw_cpu_fairness(const Constraints& constraints, int size) {
     scenario.workers.push_back({node, competes ? endless_hog(1) : Workload(Idle{})});
   }
   // Before the bound begins to count, other CPUs' old load must be gone (oracle/cpu_fairness.h).
-  const int64_t warm_up_ms = 256 + 100 * int64_t{machine.kernel_cpus()};
   const int64_t counted_ms = *uniform<int64_t>(600, 900);
-  scenario.window = fixed_window(static_cast<double>(warm_up_ms + counted_ms) * 1'000, constraints);
+  scenario.window = fixed_window(static_cast<double>(warm_up_ms(machine) + counted_ms) * 1'000, constraints);
   tree = *with_company(tree, knobs_beside_contention(constraints), constraints);
   return finished(std::move(scenario), constraints);
 }

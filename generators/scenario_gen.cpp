@@ -115,6 +115,8 @@ Window fixed_window(double length_us, const Constraints& constraints) {
   return window;
 }
 
+int64_t warm_up_ms(const MachineFacts& machine) { return 256 + 100 * int64_t{machine.kernel_cpus()}; }
+
 Window settled_window(const Constraints& constraints) {
   return {std::max<int64_t>(1'000, constraints.max_window_us), true, 2'000};
 }

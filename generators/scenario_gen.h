@@ -99,6 +99,8 @@ std::set<Knob> knobs_beside_io(const Constraints& constraints);
 
 /// A window of fixed length, in whole ms, at most constraints.max_window_us.
 Window fixed_window(double length_us, const Constraints& constraints);
+/// What tasks left on other CPUs has decayed by then, from the start on (oracle/cpu_weight.h, warm_up_ns).
+int64_t warm_up_ms(const MachineFacts& machine);
 /// A window that ends when all workers have settled; the deadline is generous, since it is only paid by a
 /// defect.
 Window settled_window(const Constraints& constraints);
