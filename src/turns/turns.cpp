@@ -1,5 +1,6 @@
-/// treeline-turns.so, preloaded into the QEMU of a lab clone: its main loop and its vCPUs take turns, so that
-/// what the guest sees does not hang on which host thread was quicker.
+/// treeline-turns.so, preloaded into the QEMU of a lab clone: its main loop and its vCPUs take turns, and its
+/// TLBs do not grow and shrink by the host's time, so that what the guest sees does not hang on which host
+/// thread was quicker.
 ///
 /// QEMU (accel/tcg/tcg-accel-ops-rr.c) executes all vCPUs in one thread; its main loop runs timers in
 /// another, and where all vCPUs idle it moves the virtual clock on to the next timer (softmmu/icount.c,
@@ -12,6 +13,12 @@
 /// So the main loop, back from its wait for events, goes on only while the vCPU thread waits to be woken
 /// (rr_wait_io_event). A guest that never idles needs no main loop: the vCPU thread runs due timers itself
 /// (icount_handle_deadline). Of QEMU's other threads none waits on a condition variable in a clone.
+///
+/// QEMU fits the size of a vCPU's TLB, whenever it flushes it, to what was used in the last 100 ms of the
+/// host's time (accel/tcg/cputlb.c, tlb_mmu_resize_locked). A guest sees the size: Linux lets stale entries
+/// be for a while, as where a fork has made a page read-only and flushes when it has copied all (dup_mmap).
+/// A thread that runs between writes through such an entry if it is still there, and faults if it is not.
+/// So the time that QEMU asks gettimeofday for goes on by the flushes themselves.
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
@@ -19,9 +26,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 
 namespace {
 
@@ -54,6 +63,11 @@ Function* next(const char* name, const char* version) {
   void* const found = version ? ::dlvsym(RTLD_NEXT, name, version) : ::dlsym(RTLD_NEXT, name);
   return reinterpret_cast<Function*>(found);
 }
+
+/// How often another thread than the main one, which is the vCPUs', has asked for the time.
+std::atomic<int64_t> looks{0};
+/// A window of 100 ms is 10,000 flushes then.
+constexpr int64_t kMicrosecondsPerLook = 10;
 
 constexpr const char* kCondVersion = "GLIBC_2.3.2";
 
@@ -97,6 +111,14 @@ int pthread_cond_broadcast(pthread_cond_t* condition) noexcept {
   static auto* const real = next<decltype(pthread_cond_broadcast)>("pthread_cond_broadcast", kCondVersion);
   about_to_wake(condition);
   return real(condition);
+}
+
+/// QEMU sets up the TLBs in its main thread, which therefore has the same time, but does not move it on: how
+/// often that asks hangs on the host.
+int gettimeofday(timeval* now, void*) noexcept {
+  const int64_t us = kMicrosecondsPerLook * (is_main_thread() ? looks.load() : ++looks);
+  *now = {us / 1'000'000, us % 1'000'000};
+  return 0;
 }
 
 }  // extern "C"

@@ -2,12 +2,14 @@
 
 #include <future>
 #include <iostream>
+#include <thread>
 
 #include "fixtures/environment.h"
 #include "fixtures/test_machine.h"
 #include "generators/constraints.h"
 #include "generators/property.h"
 #include "model/json.h"
+#include "tests/cgroup/host.h"
 
 namespace treeline::testing {
 namespace {
@@ -64,6 +66,40 @@ TEST_P(LabDeterminism, GivesTheSameBytesInEveryClone) {
   }
   std::cout << GetParam() << ": " << equal << " of " << count
             << " scenarios byte-identical in 3 clones, 2 of them side by side\n";
+}
+
+/// Threads that are ready all the time, twice as many as CPUs.
+class BusyHost {
+ public:
+  BusyHost() {
+    for (unsigned n = 2 * std::thread::hardware_concurrency(); n > 0; --n) {
+      threads_.emplace_back([](const std::stop_token& stop) {
+        while (!stop.stop_requested()) continue;
+      });
+    }
+  }
+
+ private:
+  std::vector<std::jthread> threads_;
+};
+
+/// A timer interrupts a fork between two page tables, and a thread of the same process runs before the fork
+/// flushes the TLB: whether it faults is a matter of the TLB's size (src/turns/turns.cpp).
+TEST(LabTlb, HasNoSizeByTheHostsTime) {
+  const NamedTestMachine opened = open_named_test_machine("Lab/debian-6.12/v2");
+  if (!opened.machine) GTEST_SKIP() << opened.unavailable;
+  const auto text = read_file(TREELINE_TESTS_DIR "/lab/runs-while-a-fork-copies.json");
+  ASSERT_TRUE(text);
+  const auto scenario = scenario_from_json(*text);
+  ASSERT_TRUE(scenario) << to_string(scenario.error());
+  const auto alone = opened.machine->run(*scenario);
+  ASSERT_TRUE(alone) << to_string(alone.error());
+  const BusyHost busy;
+  for (int run = 0; run < 3; ++run) {
+    const auto beside = opened.machine->run(*scenario);
+    ASSERT_TRUE(beside) << to_string(beside.error());
+    EXPECT_EQ(to_json(*beside), to_json(*alone));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(StockKernels, LabDeterminism,
