@@ -62,10 +62,11 @@ Tally try_mutations(int count, Mutate mutate) {
 
 TEST(JsonMutation, AThousandChangesOfBytesNeverCrash) {
   Mutator mutator(to_json(rich_counterexample()), 1);
-  const Tally tally = try_mutations(times(1'000), [&] { return mutator.changed_bytes(); });
+  // All of them with the sanitizers, too: of a tenth, too few would be accepted to be counted.
+  const Tally tally = try_mutations(1'000, [&] { return mutator.changed_bytes(); });
   // Some hit a digit or a text only; most break something. Else the test would try nothing.
-  EXPECT_GT(tally.accepted, times(10));
-  EXPECT_GT(tally.refused, times(500));
+  EXPECT_GT(tally.accepted, 10);
+  EXPECT_GT(tally.refused, 500);
 }
 
 TEST(JsonMutation, AThousandChangesOfStructureNeverCrash) {
