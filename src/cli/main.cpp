@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <csignal>
 #include <iostream>
 #include <map>
 
@@ -14,6 +15,8 @@ int main(int argc, char** argv) {
       "limits the kernel does not keep.",
       "treeline");
   app.require_subcommand(1);
+  // Beyond `ulimit -f` a write then fails like one on a full disk, and is told as such.
+  std::signal(SIGXFSZ, SIG_IGN);
   std::map<std::string, cli::Action> actions{{"run", cli::add_run(app)},
                                              {"replay", cli::add_replay(app)},
                                              {"show", cli::add_show(app)},

@@ -6,6 +6,7 @@
 #include "cgroup/hierarchies.h"
 #include "executor/executor.h"
 #include "executor/interrupt.h"
+#include "executor/resource_limits.h"
 #include "executor/task_weight.h"
 #include "executor/wire.h"
 #include "model/json.h"
@@ -21,6 +22,7 @@ Result<Observation> serve(const std::string& cgroup_root, const ExecutorOptions&
   Result<Hierarchies> hierarchies = Hierarchies::detect(cgroup_root, "/proc/self/mounts", &request->machine);
   if (!hierarchies) return tl::unexpected(hierarchies.error());
   if (auto done = take_ordinary_weight(); !done) return tl::unexpected(done.error());
+  if (auto done = lift_resource_limits(); !done) return tl::unexpected(done.error());
   return execute(*hierarchies, request->machine, request->scenario, options);
 }
 

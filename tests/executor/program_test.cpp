@@ -75,6 +75,24 @@ TEST_F(ExecutorProgram, ItsWorkersAreOrdinaryTasksWhereItIsNicedItself) {
   EXPECT_FALSE(process.answer());
 }
 
+TEST_F(ExecutorProgram, ItsWorkersHaveNoneOfItsResourceLimits) {
+  constexpr rlim_t kEnoughToStart = 1 << 30;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit lower{kEnoughToStart, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &lower), 0);
+  ExecutorProcess process(request(scenario_of({{3, Idle{}}}, 20'000'000)), scratch());
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_TRUE(is_running(process, 1));
+  const auto workers = members(group(process, Controller::Pids, "t/a/c"));
+  rlimit of_worker{};
+  EXPECT_EQ(::prlimit(workers.at(0), RLIMIT_FSIZE, nullptr, &of_worker), 0);
+  EXPECT_EQ(of_worker.rlim_cur, RLIM_INFINITY);
+  EXPECT_EQ(of_worker.rlim_max, RLIM_INFINITY);
+  process.terminate();
+  EXPECT_FALSE(process.answer());
+}
+
 TEST_F(ExecutorProgram, CleansUpWhenItIsTerminated) {
   ExecutorProcess process(
       request(scenario_of(
