@@ -66,8 +66,9 @@ Scenario draw_cpu_contention(const Constraints& constraints) {
   }
   scenario.workers.front().workload = endless_hog(1);
   // Several turns of each, and of a kernel that forgets one of them more than twice its longest wait.
-  scenario.window =
-      fixed_window(1'000.0 * static_cast<double>(judged_from_ms(machine) + *uniform(500, 800)), constraints);
+  const int64_t early_us = 1'000 * judged_from_ms(machine);
+  const int64_t judged_us = 1'000 * *uniform<int64_t>(500, 800);
+  scenario.window = fixed_window(static_cast<double>(early_us + judged_us), constraints, early_us);
   tree = *with_company(tree, knobs_beside_contention(constraints), constraints);
   return finished(std::move(scenario), constraints);
 }

@@ -74,7 +74,8 @@ Scenario draw_cpu_fairness(const Constraints& constraints, int size) {
   }
   // Before the bound begins to count, other CPUs' old load must be gone (oracle/cpu_fairness.h).
   const int64_t counted_ms = *uniform<int64_t>(600, 900);
-  scenario.window = fixed_window(static_cast<double>(warm_up_ms(machine) + counted_ms) * 1'000, constraints);
+  const int64_t early_us = 1'000 * warm_up_ms(machine);
+  scenario.window = fixed_window(static_cast<double>(early_us + 1'000 * counted_ms), constraints, early_us);
   tree = *with_company(tree, knobs_beside_contention(constraints), constraints);
   return finished(std::move(scenario), constraints);
 }

@@ -107,10 +107,10 @@ std::set<Knob> knobs_beside_io(const Constraints& constraints) {
                                      Knob::IoWeight});
 }
 
-Window fixed_window(double length_us, const Constraints& constraints) {
+Window fixed_window(double length_us, const Constraints& constraints, int64_t early_us) {
   const auto whole_ms = static_cast<int64_t>(length_us) / 1'000 * 1'000;
   Window window;
-  window.length_us = std::clamp<int64_t>(whole_ms, 1'000, constraints.max_window_us);
+  window.length_us = std::clamp<int64_t>(whole_ms, 1'000, early_us + constraints.max_window_us);
   window.sample_every_us = std::clamp<int64_t>(window.length_us / 20'000 * 1'000, 1'000, 10'000);
   return window;
 }

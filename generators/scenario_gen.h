@@ -97,8 +97,8 @@ std::set<Knob> knobs_beside_contention(const Constraints& constraints);
 /// Those that let blocks move as fast as io.max does.
 std::set<Knob> knobs_beside_io(const Constraints& constraints);
 
-/// A window of fixed length, in whole ms, at most constraints.max_window_us.
-Window fixed_window(double length_us, const Constraints& constraints);
+/// A window of fixed length, in whole ms: `early_us`, and at most constraints.max_window_us after it.
+Window fixed_window(double length_us, const Constraints& constraints, int64_t early_us = 0);
 /// What tasks left on other CPUs has decayed by then, from the start on (oracle/cpu_weight.h, warm_up_ns).
 int64_t warm_up_ms(const MachineFacts& machine);
 /// A window that ends when all workers have settled; the deadline is generous, since it is only paid by a

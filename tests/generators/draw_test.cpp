@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "generators/property.h"
+#include "generators/scenario_gen.h"
 #include "model/json.h"
 #include "model/rules.h"
 #include "tests/generators/fake_machine.h"
@@ -20,7 +21,8 @@ void expect_within(const Scenario& scenario, const Constraints& constraints, con
   EXPECT_LE(scenario.tree.size(), constraints.max_nodes) << what;
   EXPECT_LE(scenario.tree.max_depth(), constraints.max_depth) << what;
   EXPECT_LE(static_cast<int>(scenario.workers.size()), constraints.max_workers) << what;
-  EXPECT_LE(scenario.window.length_us, constraints.max_window_us) << what;
+  EXPECT_LE(scenario.window.length_us, constraints.max_window_us + 1'000 * warm_up_ms(constraints.machine))
+      << what;
   for (NodeId id = 0; id < scenario.tree.size(); ++id) {
     EXPECT_LE(static_cast<int>(scenario.tree.children(id).size()), constraints.max_children) << what;
   }

@@ -100,6 +100,7 @@ inline std::vector<std::pair<std::string, FakeMachine>> fake_machines() {
   return {{"one cpu", FakeMachine().cpus(1)},
           {"two cpus", FakeMachine()},
           {"eight cpus", FakeMachine().cpus(8)},
+          {"sixty-four cpus", FakeMachine().cpus(64)},
           {"odd cpu ids, two memory nodes", FakeMachine().cpu_ids({1, 3, 4}).mems({0, 1})},
           {"swap", FakeMachine().swap(1 << 30)},
           {"little memory", FakeMachine().memory(100 << 20)},
