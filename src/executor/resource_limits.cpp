@@ -31,6 +31,13 @@ Result<void> lift_resource_limits() {
     return fail(ErrorKind::Unavailable, "lift", name, errno,
                 fmt::format("run treeline after `ulimit {} unlimited`, or with CAP_SYS_RESOURCE", option));
   }
+  // That of a user's tasks is never infinite.
+  rlimit tasks{};
+  if (::getrlimit(RLIMIT_NPROC, &tasks) != 0)
+    return fail(ErrorKind::Infrastructure, "read", "RLIMIT_NPROC", errno);
+  tasks.rlim_cur = tasks.rlim_max;
+  if (::setrlimit(RLIMIT_NPROC, &tasks) != 0)
+    return fail(ErrorKind::Infrastructure, "raise", "RLIMIT_NPROC", errno);
   return {};
 }
 
