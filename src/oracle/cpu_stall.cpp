@@ -93,19 +93,41 @@ struct Wait {
   int64_t spacing_ns = 0;  ///< The longest time between two samples.
 };
 
-/// When the worker had its `turns`-th turn from `from_ns` on, and was in it; behind the window if it had
-/// none.
-int64_t had_turns_ns(const WorkerObservation& worker, int turns, int64_t from_ns, int64_t window_ns) {
+/// Whether the worker ran or waited from one sample to the next.
+class Turns {
+ public:
+  /// How often it surely began or ended to run. It waits at first.
+  int changes() const { return changes_; }
+
+  void add(int64_t ran_ns, int64_t elapsed_ns) {
+    const bool ran = ran_ns > 0;
+    const bool did_both = ran && ran_ns < elapsed_ns / 2;
+    if (did_both || (last_ran_ && *last_ran_ != ran)) ++changes_;
+    last_ran_ = did_both ? std::nullopt : std::optional(ran);
+  }
+
+ private:
+  int changes_ = 0;
+  std::optional<bool> last_ran_ = false;  ///< nullopt: it did both, and which last is not known.
+};
+
+/// When the worker had its `turns`-th turn from `from_ns` on, which it begins at the earliest by the last of
+/// 2 · turns - 1 changes, and ran for a tick, which weighs its groups anew (fair.c, entity_tick); behind the
+/// window if it had none.
+int64_t had_turns_ns(const WorkerObservation& worker, int turns, int64_t from_ns, const Observation& seen) {
+  const WorkerSample* first = nullptr;
   const WorkerSample* last = nullptr;
-  bool waited = true;
+  Turns had;
   for (const WorkerSample& sample : worker.series) {
     if (sample.at_ns < from_ns) continue;
-    const bool ran = last && sample.cpu_ns > last->cpu_ns;
-    if (ran && waited && --turns == 0) return sample.at_ns;
-    if (last) waited = !ran;
+    if (!first) first = &sample;
+    if (last) had.add(sample.cpu_ns - last->cpu_ns, sample.at_ns - last->at_ns);
+    const bool runs = last && sample.cpu_ns > last->cpu_ns;
+    const bool was_ticked = sample.cpu_ns - first->cpu_ns >= seen.machine.tick_ns();
+    if (runs && was_ticked && had.changes() >= 2 * turns - 1) return sample.at_ns;
     last = &sample;
   }
-  return window_ns + 1;
+  return seen.window_ns + 1;
 }
 
 /// The longest time from `from_ns` to `to_ns` in which the worker's clock stood still.
@@ -154,7 +176,7 @@ class StallJudge {
     if (observation_.machine.kernel_cpus() == 1 || has_partitions(scenario.tree)) return;
     const int turns = keeps_lead(observation_.machine) ? 2 : 1;
     const int64_t warm_ns = worker.started_ns + warm_up_ns(observation_);
-    judge_waits(hog, had_turns_ns(worker, turns, warm_ns, observation_.window_ns),
+    judge_waits(hog, had_turns_ns(worker, turns, warm_ns, observation_),
                 warm_turn_ns(scenario, observation_, node));
   }
 

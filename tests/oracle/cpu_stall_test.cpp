@@ -82,6 +82,28 @@ TEST(CpuStall, OfSeveralCpusAWaitMayBeLongerAtFirst) {
   EXPECT_EQ(world.status(kCpuStall, 1), Status::Violated) << explain(world.judge(kCpuStall, 1));
 }
 
+/// CFS keeps the lead that a little weight gave until the hog has run, waited and run again: who does both
+/// between two samples has.
+TEST(CpuStall, BeforeEevdfTurnsThatAreShorterThanASampleCount) {
+  constexpr int64_t kStillMs = 60;
+  CpuWorld world;
+  world.seen.machine.kernel_release = "6.1.0";
+  world.pin(kRoot, {1});
+  const size_t first = world.hog(world.add(kRoot, "a"));
+  world.ran_ms(world.hog(world.add(kRoot, "b")), 600);
+  world.ran_ms(first, 400);
+  world.run_for_ms(1'000);
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::Held) << explain(world.judge(kCpuStall, 1));
+  int64_t still_ns = 0;
+  for (WorkerSample& sample : world.seen.workers[first].series) {
+    const int64_t at_ms = sample.at_ns / kMs;
+    if (at_ms < 700 || at_ms > 700 + kStillMs) continue;
+    if (still_ns == 0) still_ns = sample.cpu_ns;
+    sample.cpu_ns = still_ns;
+  }
+  EXPECT_EQ(world.status(kCpuStall, 1), Status::Violated) << explain(world.judge(kCpuStall, 1));
+}
+
 TEST(CpuStall, NotForeverThough) {
   EXPECT_EQ(two_hogs(300, 1'000, 100).status(kCpuStall, 1), Status::Violated);
 }
