@@ -338,10 +338,21 @@ class Run {
     return all;
   }
 
+  /// Who competes for CPU time: the most of it that was seen.
+  void look_outside() {
+    Observation& seen = observation_;
+    seen.running_tasks = std::max(seen.running_tasks, running_tasks());
+    seen.outside_shares = std::max(seen.outside_shares, outside_shares(hierarchies_, options_.owner));
+    const std::vector<GroupAbove> now = groups_above(hierarchies_);
+    if (seen.groups_above.empty()) seen.groups_above = now;
+    for (size_t i = 0; i < std::min(now.size(), seen.groups_above.size()); ++i) {
+      seen.groups_above[i].shares = std::min(seen.groups_above[i].shares, now[i].shares);
+      seen.groups_above[i].beside = std::max(seen.groups_above[i].beside, now[i].beside);
+    }
+  }
+
   void sample() {
-    observation_.running_tasks = std::max(observation_.running_tasks, running_tasks());
-    observation_.outside_shares =
-        std::max(observation_.outside_shares, outside_shares(hierarchies_, options_.owner));
+    look_outside();
     const int64_t began_ns = monotonic_ns();
     std::set<Counter> wanted = kSeries;
     if (samples_++ % kPressureEvery == 0) wanted.insert(kPressure.begin(), kPressure.end());

@@ -144,6 +144,29 @@ std::vector<CpuNoise> NoiseMonitor::finish() {
   return result;
 }
 
+namespace {
+
+/// As cpu.shares; nullopt: it has just gone, or has no cpu controller and is one of its parent's tasks.
+std::optional<int64_t> shares_of_folder(const Hierarchy& hierarchy, const std::filesystem::path& folder) {
+  const bool is_v2 = hierarchy.version == CgroupVersion::V2;
+  const auto text = read_file(folder / (is_v2 ? "cpu.weight" : "cpu.shares"));
+  if (!text) return std::nullopt;
+  const int64_t weight = std::atoll(text->c_str());
+  return is_v2 ? shares_from_weight(weight) : weight;
+}
+
+int64_t shares_beside(const Hierarchy& hierarchy, const std::filesystem::path& folder) {
+  int64_t sum = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.parent_path(), error)) {
+    if (!entry.is_directory(error) || entry.path() == folder) continue;
+    sum += shares_of_folder(hierarchy, entry.path()).value_or(0);
+  }
+  return sum;
+}
+
+}  // namespace
+
 int running_tasks() {
   std::istringstream words(read_file("/proc/loadavg").value_or(""));
   std::string one, five, fifteen;
@@ -153,21 +176,23 @@ int running_tasks() {
 }
 
 int64_t outside_shares(const Hierarchies& hierarchies, const std::string& owner) {
-  constexpr int64_t kUnknown = int64_t{1} << 40;
   const Hierarchy* const hierarchy = hierarchies.find(Controller::Cpu);
-  if (!hierarchy) return 0;
-  if (hierarchy->base != hierarchy->mount) return kUnknown;
-  const bool is_v2 = hierarchy->version == CgroupVersion::V2;
-  int64_t sum = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(hierarchy->base, error)) {
-    if (!entry.is_directory(error) || entry.path().filename() == owner) continue;
-    const auto text = read_file(entry.path() / (is_v2 ? "cpu.weight" : "cpu.shares"));
-    if (!text) continue;  // it has just gone, or has no cpu controller and is one of its parent's tasks
-    const int64_t weight = std::atoll(text->c_str());
-    sum += is_v2 ? shares_from_weight(weight) : weight;
+  return hierarchy ? shares_beside(*hierarchy, std::filesystem::path(hierarchy->base) / owner) : 0;
+}
+
+std::vector<GroupAbove> groups_above(const Hierarchies& hierarchies) {
+  std::vector<GroupAbove> groups;
+  const Hierarchy* const hierarchy = hierarchies.find(Controller::Cpu);
+  if (!hierarchy) return groups;
+  const std::filesystem::path mount(hierarchy->mount);
+  const std::filesystem::path below = std::filesystem::path(hierarchy->base).lexically_relative(mount);
+  for (std::filesystem::path at = below; !at.empty() && at != "."; at = at.parent_path()) {
+    if (at.filename().empty()) continue;  // --cgroup-root ends with a slash
+    const std::filesystem::path folder = mount / at;
+    const auto shares = shares_of_folder(*hierarchy, folder);
+    if (shares) groups.push_back({*shares, shares_beside(*hierarchy, folder)});
   }
-  return sum;
+  return groups;
 }
 
 }  // namespace treeline

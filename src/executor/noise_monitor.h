@@ -51,8 +51,9 @@ class NoiseMonitor {
 int running_tasks();
 
 /// Weights, as cpu.shares, of all groups beside `owner` in the cpu controller's hierarchy: other programs',
-/// also other runs of Treeline. Where `owner` is not at the top of it, groups above compete as well, with
-/// what weight on one CPU is not known: then more than any group can have.
+/// also other runs of Treeline.
 int64_t outside_shares(const Hierarchies& hierarchies, const std::string& owner);
+/// Where `owner` is not at the top of it, the groups above.
+std::vector<GroupAbove> groups_above(const Hierarchies& hierarchies);
 
 }  // namespace treeline

@@ -229,6 +229,12 @@ void fields(Archive& archive, CpuNoise& noise) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, GroupAbove& group) {
+  archive.field("shares", group.shares);
+  archive.field("beside", group.beside);
+}
+
+template <typename Archive>
 void fields(Archive& archive, KernelHealth& health) {
   archive.field("taint_before", health.taint_before);
   archive.field("taint_after", health.taint_after);
@@ -247,6 +253,7 @@ void observation_fields(Archive& archive, Observation& observation) {
   archive.with_default("noise_began_ns", observation.noise_began_ns);
   archive.field("running_tasks", observation.running_tasks);
   archive.field("outside_shares", observation.outside_shares);
+  archive.with_default("groups_above", observation.groups_above);
   archive.field("nodes", observation.nodes);
   archive.field("workers", observation.workers);
   archive.field("actions", observation.actions);

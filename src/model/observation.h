@@ -158,6 +158,13 @@ struct ActionObservation {
   bool operator==(const ActionObservation&) const = default;
 };
 
+/// A group that the whole run is in.
+struct GroupAbove {
+  int64_t shares = 0;  ///< Its weight, as cpu.shares: the least that was seen.
+  int64_t beside = 0;  ///< The most that the groups beside it were seen to have.
+  bool operator==(const GroupAbove&) const = default;
+};
+
 /// The outside world in the window, per CPU: how much of it was not the kernel's to give.
 struct CpuNoise {
   int cpu = 0;
@@ -198,6 +205,9 @@ struct Observation {
   /// Most weight that the groups beside the tree's owner group were seen to have in the window, as
   /// cpu.shares.
   int64_t outside_shares = 0;
+  /// From the owner group's parent up to, not including, the root of the cpu controller's hierarchy; none
+  /// where the owner group is at the top.
+  std::vector<GroupAbove> groups_above;
   std::vector<NodeObservation> nodes;
   std::vector<WorkerObservation> workers;
   std::vector<ActionObservation> actions;

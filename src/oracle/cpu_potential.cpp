@@ -66,15 +66,25 @@ double period_before_ns(const Scenario& whole, const Segment& segment) {
 }
 
 double share_against_outside(const Scenario& scenario, const Observation& observation, NodeId node) {
-  const double outside = outside_weight(observation);
   double least = 1;
   std::set<NodeId> places;
   for (const size_t i : workers_in(scenario, node)) places.insert(scenario.workers[i].node);
   for (const NodeId place : places) {
-    const double shares = least_weight({&scenario, 1}, observation, kRoot, place, LoadLeft::All, Others::Run);
-    least = std::min(least, shares / (shares + outside));
+    least =
+        std::min(least, least_part_of_cpu({&scenario, 1}, observation, place, LoadLeft::All, Others::Run));
   }
   return least;
+}
+
+double surely_idle_ns(const Observation& observation, const IdSet& cpus, int64_t running_ns) {
+  if (observation.noise_began_ns == Observation::kNotKnown) return 0;
+  const int64_t monitored_ns = observation.final_at_ns - observation.noise_began_ns;
+  int64_t sum = 0;
+  for (const CpuNoise& noise : observation.noise) {
+    if (!std::binary_search(cpus.ids.begin(), cpus.ids.end(), noise.cpu)) continue;
+    sum += std::max<int64_t>(noise.idle_ns - noise.idle_error_ns - (monitored_ns - running_ns), 0);
+  }
+  return static_cast<double>(sum);
 }
 
 double stolen_ns(const Observation& observation, const IdSet& cpus) {
@@ -123,7 +133,9 @@ double cpu_potential_ns(const Scenario& whole, const Observation& observation, c
   if (!used || !used_by_tree) return 0;
   const double not_stolen_ns = static_cast<double>(cpus.ids.size()) * running - stolen_ns(observation, cpus);
   const double left_ns = std::max(not_stolen_ns - *used_by_tree, 0.0);
-  return std::min(demand_ns, *used + left_ns * share_against_outside(scenario, observation, node));
+  const double free_ns = std::max(left_ns * share_against_outside(scenario, observation, node),
+                                  surely_idle_ns(observation, cpus, length_ns));
+  return std::min(demand_ns, *used + free_ns);
 }
 
 }  // namespace treeline

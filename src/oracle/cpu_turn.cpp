@@ -45,12 +45,11 @@ double least_share(std::span<const Scenario> until, const Observation& observati
     share = shares / (shares + std::max(beside, 0.0)) / threads;
   }
   for (const NodeId at : scenario.tree.lineage(node)) {
+    if (at == kRoot) continue;
     const double shares = least_weight(until, observation, at, node, left, others);
-    const double beside = at == kRoot ? outside_weight(observation)
-                                      : shares_inside(scenario, machine, scenario.tree[at].parent, at);
-    share *= shares / (shares + beside);
+    share *= shares / (shares + shares_inside(scenario, machine, scenario.tree[at].parent, at));
   }
-  return share;
+  return share * least_part_of_cpu(until, observation, node, left, others);
 }
 
 double turn_of(std::span<const Scenario> until, const Observation& observation, NodeId node, LoadLeft left,

@@ -32,27 +32,39 @@ double weight_of_tasks(std::span<const Scenario> until, NodeId group) {
   return sum;
 }
 
+/// A group has 1024 when it is made.
+double first_or_set_shares(const Scenario& scenario, NodeId group) {
+  return std::max(static_cast<double>(shares_of(scenario.tree[group].limits)), kTaskShares);
+}
+
 double weight_of_children(std::span<const Scenario> until, NodeId group) {
   double sum = 0;
   for (const Scenario& then : until) {
     for (const NodeId child : then.tree.children(group)) {
       if (workers_in(then, child).empty()) continue;
-      sum += std::max(static_cast<double>(shares_of(then.tree[child].limits)), kTaskShares);
+      sum += first_or_set_shares(then, child);
     }
   }
   return sum;
 }
 
-double set_shares(const Tree& tree, const MachineFacts& machine, NodeId group) {
-  if (group != kRoot) return static_cast<double>(shares_of(tree[group].limits));
+double owner_shares(const MachineFacts& machine) {
   const bool is_v2 = machine.knob_context(Controller::Cpu).version == CgroupVersion::V2;
   return is_v2 ? static_cast<double>(shares_from_weight(kOwnerWeightV2)) : kOwnerSharesV1;
+}
+
+double set_shares(const Scenario& scenario, NodeId group) {
+  return static_cast<double>(shares_of(scenario.tree[group].limits));
 }
 
 struct Load {
   double here = 0;
   double elsewhere = 0;
-  double part_of(double set) const { return here > 0 ? set * here / (here + elsewhere) : 0; }
+  /// calc_group_shares: the load here is the queue's weight in whole shares, and two at least.
+  double part_of(double set) const {
+    const double counted = std::max(std::floor(here), 2.0);
+    return here > 0 ? set * counted / (counted + elsewhere) : 0;
+  }
 };
 
 /// The loads of groups, seen from a thread in `node` that wants to run.
@@ -65,7 +77,7 @@ class Loads {
         machine_(observation.machine),
         observed_(observation.workers),
         node_(node),
-        itself_(workers_at(now_, node).at(0)),
+        itself_(who_wants_to_run(now_, node)),
         remains_(std::ldexp(1, left == LoadLeft::All ? 0 : -kHalfLives) * other_cpus(machine_)) {
     const IdSet cpus = effective_cpus(now_.tree, node, machine_);
     for (size_t i = 0; i < now_.workers.size(); ++i) {
@@ -73,10 +85,24 @@ class Loads {
     }
   }
 
-  double weight(NodeId group) const { return load_of(group).part_of(set_shares(now_.tree, machine_, group)); }
+  double weight(NodeId group) const { return load_of(group).part_of(set_shares(now_, group)); }
   double weight_of_leaf_proxy(NodeId group) const { return load_of_tasks(group).part_of(kTaskShares); }
+  double weight_of_owner() const {
+    Load load{weight(kRoot), 0};
+    if (tasks_elsewhere(workers_in(now_, kRoot)) > 0) load.elsewhere = set_shares(now_, kRoot);
+    for (const Scenario& then : until_) load.elsewhere += remains_ * first_or_set_shares(then, kRoot);
+    return load.part_of(owner_shares(machine_));
+  }
 
  private:
+  /// A worker in the node, a hog if there is one.
+  static size_t who_wants_to_run(const Scenario& scenario, NodeId node) {
+    const std::vector<size_t> workers = workers_at(scenario, node);
+    const auto hog = std::find_if(workers.begin(), workers.end(),
+                                  [&](size_t i) { return always_wants_cpu(scenario.workers[i].workload); });
+    return hog == workers.end() ? workers.at(0) : *hog;
+  }
+
   /// Its load is there whenever the thread's is.
   bool is_surely_on(const IdSet& cpus, size_t i) const {
     const Worker& worker = now_.workers[i];
@@ -88,9 +114,6 @@ class Loads {
              return has_quota(now_.tree[above].limits) && !now_.tree.is_in_subtree(node_, above);
            });
   }
-
-  /// In whole shares, and two at least (calc_group_shares).
-  static double load_of_group(double shares) { return std::max(std::floor(shares), 2.0); }
 
   double tasks_here(const std::vector<size_t>& workers) const {
     double tasks = 0;
@@ -117,12 +140,12 @@ class Loads {
     if (has_leaf_proxy(now_, group, machine_, Controller::Cpu)) {
       const bool is_elsewhere = tasks_elsewhere(workers_at(now_, group)) > 0;
       const double left = remains_ * kTaskShares * static_cast<double>(until_.size());
-      load = {load_of_group(weight_of_leaf_proxy(group)), (is_elsewhere ? kTaskShares : 0) + left};
+      load = {weight_of_leaf_proxy(group), (is_elsewhere ? kTaskShares : 0) + left};
     }
     for (const NodeId child : now_.tree.children(group)) {
       const std::vector<size_t> workers = workers_in(now_, child);
-      if (tasks_here(workers) > 0) load.here += load_of_group(weight(child));
-      if (tasks_elsewhere(workers) > 0) load.elsewhere += set_shares(now_.tree, machine_, child);
+      if (tasks_here(workers) > 0) load.here += weight(child);
+      if (tasks_elsewhere(workers) > 0) load.elsewhere += set_shares(now_, child);
     }
     load.elsewhere += remains_ * weight_of_children(until_, group);
     return load;
@@ -136,6 +159,20 @@ class Loads {
   size_t itself_;   ///< A worker of `node`: one of its tasks is the thread.
   double remains_;  ///< Of what a task or group weighed: on each other CPU it may have been.
   std::vector<bool> is_here_;
+};
+
+/// A group of which nothing is known but its weight and who is beside it.
+struct Level {
+  double set = 0;
+  double beside = 0;
+  double here = 0;  ///< The least that it weighs on the CPU.
+
+  double part() const { return here / (here + beside); }
+  /// Who is beside it may be on each other CPU, and it may have been there itself.
+  Level above(double cpus, double shares, double next_to_it) const {
+    const double elsewhere = (cpus - 1) * (set + beside);
+    return {shares, next_to_it, shares * here / (here + elsewhere)};
+  }
 };
 
 }  // namespace
@@ -159,8 +196,7 @@ double most_left(std::span<const Scenario> until, const MachineFacts& machine, N
 
 double least_weight(std::span<const Scenario> until, const Observation& observation, NodeId group,
                     NodeId node, LoadLeft left, Others others) {
-  const MachineFacts& machine = observation.machine;
-  if (machine.kernel_cpus() == 1) return set_shares(until.back().tree, machine, group);
+  if (observation.machine.kernel_cpus() == 1) return set_shares(until.back(), group);
   return Loads(until, observation, node, left, others).weight(group);
 }
 
@@ -170,8 +206,21 @@ double least_leaf_proxy_weight(std::span<const Scenario> until, const Observatio
   return Loads(until, observation, node, left, others).weight_of_leaf_proxy(node);
 }
 
-double outside_weight(const Observation& observation) {
-  return kTaskShares * observation.running_tasks + static_cast<double>(observation.outside_shares);
+double least_part_of_cpu(std::span<const Scenario> until, const Observation& observation, NodeId node,
+                         LoadLeft left, Others others) {
+  const MachineFacts& machine = observation.machine;
+  const auto cpus = static_cast<double>(machine.kernel_cpus());
+  const double set = owner_shares(machine);
+  const double here = cpus == 1 ? set : Loads(until, observation, node, left, others).weight_of_owner();
+  const double tasks = kTaskShares * observation.running_tasks;
+  const double beside = tasks + static_cast<double>(observation.outside_shares);
+  Level level{set, beside, here};
+  double part = level.part();
+  for (const GroupAbove& group : observation.groups_above) {
+    level = level.above(cpus, static_cast<double>(group.shares), tasks + static_cast<double>(group.beside));
+    part *= level.part();
+  }
+  return part;
 }
 
 }  // namespace treeline

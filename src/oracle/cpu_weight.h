@@ -38,16 +38,18 @@ enum class LoadLeft { All, Decayed };
 enum class Others { Run, MayStandStill };
 
 /// The least that `group` weighs on the CPU of a thread of a worker in `node`, which is in it, while that
-/// thread wants to run. The tree's root has the weight of the owner group: the greatest there is. Of others
-/// nothing is surely here if they may be frozen, or gone.
+/// thread wants to run. Of others nothing is surely here if they may be frozen, or gone.
 double least_weight(std::span<const Scenario> until, const Observation& observation, NodeId group,
                     NodeId node, LoadLeft left, Others others);
 /// The same of the leaf proxy of `node`, which the thread is in.
 double least_leaf_proxy_weight(std::span<const Scenario> until, const Observation& observation, NodeId node,
                                LoadLeft left, Others others);
 
-/// The most that all outside the tree weighs on one CPU, beside the tree's root: each task 1024;
-/// `running_tasks` bounds how many there are. A group has at most its own weight, however many tasks it runs.
-double outside_weight(const Observation& observation);
+/// The least part of that CPU that the tree gets there against all outside. The tree's root is the only child
+/// of the run's owner group, which has the greatest weight there is (v1: 262144 shares, v2: a cpu.weight of
+/// 10000). Beside it and beside each group above it (--cgroup-root) are at most `running_tasks` tasks of 1024
+/// each, and groups, each with at most its own weight, however many tasks it runs.
+double least_part_of_cpu(std::span<const Scenario> until, const Observation& observation, NodeId node,
+                         LoadLeft left, Others others);
 
 }  // namespace treeline

@@ -29,6 +29,7 @@ bool drowned_in_noise(const Scenario& scenario, const Trial& trial, std::span<co
   Observation quiet = trial.observation;
   quiet.running_tasks = 0;
   quiet.outside_shares = 0;
+  for (GroupAbove& group : quiet.groups_above) group.beside = 0;
   for (CpuNoise& noise : quiet.noise) noise.max_gap_ns = noise.steal_ns = 0;
   const Result<Verdict> without = judge(scenario, quiet);
   return without && std::any_of(aims.begin(), aims.end(), [&](std::string_view aim) {

@@ -63,6 +63,20 @@ TEST_F(ExecutorProgram, WorksBelowAGivenRoot) {
   EXPECT_FALSE(exists(below));
 }
 
+TEST_F(ExecutorProgram, SeesTheWeightOfTheGroupsAboveItsOwn) {
+  if (!machine_.has(Knob::CpuWeight)) GTEST_SKIP() << "no cpu.weight";
+  const OwnRoot root(hierarchies_, machine_);
+  ExecutorProcess below(request(scenario_of({{3, Idle{}}})), scratch(), {"--cgroup-root", root.name() + "/"});
+  const auto seen = below.answer();
+  ASSERT_TRUE(seen) << to_string(seen.error());
+  ASSERT_EQ(seen->groups_above.size(), 1u);
+  EXPECT_EQ(seen->groups_above[0].shares, 1'024);
+  ExecutorProcess at_top(request(scenario_of({{3, Idle{}}})), scratch());
+  const auto seen_at_top = at_top.answer();
+  ASSERT_TRUE(seen_at_top) << to_string(seen_at_top.error());
+  EXPECT_TRUE(seen_at_top->groups_above.empty());
+}
+
 TEST_F(ExecutorProgram, ItsWorkersAreOrdinaryTasksWhereItIsNicedItself) {
   ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, 5), 0);
   ExecutorProcess process(request(scenario_of({{3, Idle{}}}, 20'000'000)), scratch());

@@ -168,6 +168,7 @@ Observation rich_observation() {
   observation.noise_is_realtime = true;
   observation.running_tasks = 5;
   observation.outside_shares = 2'048;
+  observation.groups_above = {{1'024, 3'072}, {102'400, 0}};
   NodeObservation node;
   node.readbacks = {{Knob::CpuMax, "cpu.cfs_quota_us", "10000", 0}, {Knob::Freeze, "freezer.state", "", 13}};
   node.before = every_counter(1);

@@ -109,16 +109,39 @@ TEST(CpuEntitlement, OutsideLoadTakesItsShare) {
 }
 
 TEST(CpuEntitlement, AGroupBesideTheOwnerTakesItsShare) {
-  // As another run of Treeline does: it has the same weight, and half of each CPU.
+  // As another run of Treeline does: it has the same weight, and uses half of each CPU.
   CpuWorld world;
   world.cap(kRoot, 18'000, 20'000);
   world.ran_ms(world.hog(kRoot, 1), 490);
   world.run_for_ms(1'000);
+  for (CpuNoise& noise : world.seen.noise) noise.idle_ns = 0;
   world.seen.outside_shares = 262'144;
   EXPECT_NE(world.status(kCpuEntitlement, kRoot), Status::Violated)
       << explain(world.judge(kCpuEntitlement, kRoot));
   world.seen.outside_shares = 0;
   EXPECT_EQ(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
+}
+
+/// Of ten thousand in v2, split over eight CPUs, too little is left to say that half of a quota is due. What
+/// nobody used was to be had, whatever the weights.
+TEST(CpuEntitlement, WhatWasIdleIsOwedOnMachinesOfManyCpus) {
+  CpuWorld world(8);
+  world.seen.machine.controllers[Controller::Cpu] = CgroupVersion::V2;
+  world.pin(kRoot, {1});
+  world.cap(kRoot, 10'000, 20'000);
+  world.ran_ms(world.hog(kRoot, 1), 250);
+  world.run_for_ms(1'000);
+  world.seen.running_tasks = 2;
+  world.seen.outside_shares = 3'072;
+  world.seen.noise_began_ns = Observation::kNotKnown;
+  EXPECT_EQ(world.status(kCpuEntitlement, kRoot), Status::Inconclusive)
+      << explain(world.judge(kCpuEntitlement, kRoot));
+  world.seen.noise_began_ns = 0;
+  EXPECT_EQ(world.status(kCpuEntitlement, kRoot), Status::Violated)
+      << explain(world.judge(kCpuEntitlement, kRoot));
+  for (CpuNoise& noise : world.seen.noise) noise.idle_ns = 0;
+  EXPECT_EQ(world.status(kCpuEntitlement, kRoot), Status::Inconclusive)
       << explain(world.judge(kCpuEntitlement, kRoot));
 }
 

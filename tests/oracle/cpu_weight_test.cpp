@@ -141,5 +141,56 @@ TEST(CpuWeight, WhoMovedAwayLeftHisLoad) {
   EXPECT_LT(least_weight(until, world.seen, a, a, LoadLeft::Decayed, Others::Run), least({world}, a, a));
 }
 
+double least_part(const CpuWorld& world, NodeId node) {
+  return least_part_of_cpu({&world.scenario, 1}, world.seen, node, LoadLeft::All, Others::Run);
+}
+
+TEST(CpuWeight, AgainstTheOutsideTheOwnerHasItsGreatWeight) {
+  CpuWorld world(1);
+  world.hog(kRoot);
+  world.run_for_ms(1'000);
+  world.seen.running_tasks = 0;
+  EXPECT_DOUBLE_EQ(least_part(world, kRoot), 1);
+  world.seen.running_tasks = 1;
+  EXPECT_DOUBLE_EQ(least_part(world, kRoot), 262'144 / (262'144 + 1'024.0));
+  world.seen.outside_shares = 262'144;
+  EXPECT_DOUBLE_EQ(least_part(world, kRoot), 262'144 / (2 * 262'144 + 1'024.0));
+}
+
+/// The owner has of its weight what its only child, the tree's root, weighs here: 51 of 51 + 1024.
+TEST(CpuWeight, ALightRootLeavesItsOwnerLittleAtFirst) {
+  CpuWorld world;
+  world.pin(kRoot, {1});
+  world.hog(kRoot);
+  world.run_for_ms(1'000);
+  world.seen.running_tasks = 1;
+  EXPECT_GT(least_part(world, kRoot), 0.98);
+  world.weigh(kRoot, 10);
+  constexpr double kOwner = 262'144 * 51.0 / (51 + 1'024);
+  EXPECT_DOUBLE_EQ(least_part(world, kRoot), kOwner / (kOwner + 1'024));
+}
+
+TEST(CpuWeight, GroupsAboveTheOwnerCompeteToo) {
+  CpuWorld world(1);
+  world.hog(kRoot);
+  world.run_for_ms(1'000);
+  world.seen.running_tasks = 0;
+  world.seen.groups_above = {{1'024, 1'024}, {2'048, 0}, {1'024, 3'072}};
+  EXPECT_DOUBLE_EQ(least_part(world, kRoot), 0.5 * 0.25);
+  world.seen.running_tasks = 1;
+  EXPECT_LT(least_part(world, kRoot), 0.5 * 0.25);
+}
+
+TEST(CpuWeight, AGroupAboveMayHaveItsLoadElsewhere) {
+  CpuWorld world;
+  world.pin(kRoot, {1});
+  world.hog(kRoot);
+  world.run_for_ms(1'000);
+  world.seen.running_tasks = 0;
+  world.seen.groups_above = {{1'024, 1'024}};
+  EXPECT_LT(least_part(world, kRoot), 0.5);
+  EXPECT_GT(least_part(world, kRoot), 0.1);
+}
+
 }  // namespace
 }  // namespace treeline::cpu_test
