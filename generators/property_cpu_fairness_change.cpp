@@ -77,7 +77,8 @@ Scenario draw_cpu_fairness_change(const Constraints& constraints) {
       add_migration(scenario, at_us, hogs, arena);
     }
   }
-  scenario.window = fixed_window(static_cast<double>(scenario.window.length_us + at_us), constraints);
+  scenario.window = fixed_window(static_cast<double>(scenario.window.length_us + at_us), constraints,
+                                 1'000 * warm_up_ms(constraints.machine));
   return finished(std::move(scenario), constraints);
 }
 

@@ -115,7 +115,10 @@ Window fixed_window(double length_us, const Constraints& constraints, int64_t ea
   return window;
 }
 
-int64_t warm_up_ms(const MachineFacts& machine) { return 256 + 100 * int64_t{machine.kernel_cpus()}; }
+int64_t warm_up_ms(const MachineFacts& machine) {
+  constexpr int64_t kMostMs = 50'000;  // a window has 60 s at most
+  return std::min(256 + 100 * int64_t{machine.kernel_cpus()}, kMostMs);
+}
 
 Window settled_window(const Constraints& constraints) {
   return {std::max<int64_t>(1'000, constraints.max_window_us), true, 2'000};

@@ -342,6 +342,7 @@ class Run {
   void look_outside() {
     Observation& seen = observation_;
     seen.running_tasks = std::max(seen.running_tasks, running_tasks());
+    if (samples_ % kPressureEvery != 0) return;  // the folders of many groups
     seen.outside_shares = std::max(seen.outside_shares, outside_shares(hierarchies_, options_.owner));
     const std::vector<GroupAbove> now = groups_above(hierarchies_);
     if (seen.groups_above.empty()) seen.groups_above = now;

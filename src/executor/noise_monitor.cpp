@@ -151,8 +151,17 @@ std::optional<int64_t> shares_of_folder(const Hierarchy& hierarchy, const std::f
   const bool is_v2 = hierarchy.version == CgroupVersion::V2;
   const auto text = read_file(folder / (is_v2 ? "cpu.weight" : "cpu.shares"));
   if (!text) return std::nullopt;
+  constexpr int64_t kIdleShares = 3;  // sched.h, WEIGHT_IDLEPRIO; its cpu.weight reads 0
   const int64_t weight = std::atoll(text->c_str());
-  return is_v2 ? shares_from_weight(weight) : weight;
+  return std::max(is_v2 ? shares_from_weight(weight) : weight, kIdleShares);
+}
+
+/// What is mounted is a group itself, in a cgroup namespace: one file tells.
+bool is_hierarchys_root(const Hierarchy& hierarchy) {
+  const bool is_v1 = hierarchy.version == CgroupVersion::V1;
+  const std::filesystem::path file =
+      std::filesystem::path(hierarchy.mount) / (is_v1 ? "release_agent" : "cpu.weight");
+  return (::access(file.c_str(), F_OK) == 0) == is_v1;
 }
 
 int64_t shares_beside(const Hierarchy& hierarchy, const std::filesystem::path& folder) {
@@ -192,6 +201,9 @@ std::vector<GroupAbove> groups_above(const Hierarchies& hierarchies) {
     const auto shares = shares_of_folder(*hierarchy, folder);
     if (shares) groups.push_back({*shares, shares_beside(*hierarchy, folder)});
   }
+  constexpr int64_t kUnknown = int64_t{1} << 40;  // more than any group can have
+  if (!is_hierarchys_root(*hierarchy))
+    groups.push_back({shares_of_folder(*hierarchy, mount).value_or(1), kUnknown});
   return groups;
 }
 

@@ -53,7 +53,8 @@ int running_tasks();
 /// Weights, as cpu.shares, of all groups beside `owner` in the cpu controller's hierarchy: other programs',
 /// also other runs of Treeline.
 int64_t outside_shares(const Hierarchies& hierarchies, const std::string& owner);
-/// Where `owner` is not at the top of it, the groups above.
+/// Where `owner` is not at the top of it, the groups above. If what is mounted is a group itself, as in a
+/// container, it is the last one, and those beside it are not known: then more than any can weigh.
 std::vector<GroupAbove> groups_above(const Hierarchies& hierarchies);
 
 }  // namespace treeline

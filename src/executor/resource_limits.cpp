@@ -22,6 +22,9 @@ constexpr ResourceLimit kLifted[] = {
     {RLIMIT_FSIZE, "RLIMIT_FSIZE", "-f"},
 };
 
+/// Of a scenario's workers and of all else that a user runs.
+constexpr rlim_t kEnoughTasks = 4'096;
+
 }  // namespace
 
 Result<void> lift_resource_limits() {
@@ -31,13 +34,15 @@ Result<void> lift_resource_limits() {
     return fail(ErrorKind::Unavailable, "lift", name, errno,
                 fmt::format("run treeline after `ulimit {} unlimited`, or with CAP_SYS_RESOURCE", option));
   }
-  // That of a user's tasks is never infinite.
-  rlimit tasks{};
+  if (::setrlimit(RLIMIT_NPROC, &kNone) == 0) return {};
+  rlimit tasks{};  // an ordinary user's are mostly counted
   if (::getrlimit(RLIMIT_NPROC, &tasks) != 0)
     return fail(ErrorKind::Infrastructure, "read", "RLIMIT_NPROC", errno);
   tasks.rlim_cur = tasks.rlim_max;
-  if (::setrlimit(RLIMIT_NPROC, &tasks) != 0)
-    return fail(ErrorKind::Infrastructure, "raise", "RLIMIT_NPROC", errno);
+  if (tasks.rlim_max < kEnoughTasks || ::setrlimit(RLIMIT_NPROC, &tasks) != 0) {
+    return fail(ErrorKind::Unavailable, "raise", "RLIMIT_NPROC", EPERM,
+                fmt::format("run treeline after `ulimit -u {}` or more", kEnoughTasks));
+  }
   return {};
 }
 

@@ -205,8 +205,8 @@ struct Observation {
   /// Most weight that the groups beside the tree's owner group were seen to have in the window, as
   /// cpu.shares.
   int64_t outside_shares = 0;
-  /// From the owner group's parent up to, not including, the root of the cpu controller's hierarchy; none
-  /// where the owner group is at the top.
+  /// From the owner group's parent up to, not including, the root of the cpu controller's hierarchy, as far
+  /// as it can be seen; none where the owner group is at the top.
   std::vector<GroupAbove> groups_above;
   std::vector<NodeObservation> nodes;
   std::vector<WorkerObservation> workers;

@@ -79,13 +79,16 @@ std::optional<double> due_ns(const Scenario& whole, const Observation& observati
   const double periods = std::max(std::floor(refilled_ns / period_ns) - 1, 0.0);
   const double slack_ns = any_sleeps(scenario, node) ? (1 + cpu_count) * slice_ns : 0;
   const double given_ns = std::max(quota_ns - slack_ns, 0.0);
-  const double all = periods * std::min(given_ns, parallel * std::max(period_ns - late_ns, 0.0));
+  const double in_time_ns = std::max(period_ns - late_ns, 0.0);
+  const double all = periods * std::min(given_ns, parallel * in_time_ns);
   // What the outside takes: a part by its weight at most, and no more than was neither idle nor the node's.
+  // Where another CPU is idle its hogs may share one all the same.
+  const double of_one_cpu = periods * std::min(given_ns, in_time_ns);
   const int64_t length_ns = running_ns(observation, segment);
   const double outside_ns = cpu_count * static_cast<double>(length_ns) -
                             surely_idle_ns(observation, cpus, length_ns) -
                             *used_ns(observation, segment, node);
-  double due = std::max(all * share_against_outside(scenario, observation, node), all - outside_ns);
+  double due = std::max(all * share_against_outside(scenario, observation, node), of_one_cpu - outside_ns);
   due -= cpu_count * slice_ns + usage_rounding_ns(observation);
   const std::vector<double> ticks = ticks_or_gaps_ns(observation, cpus);
   const double gaps_ns = std::accumulate(ticks.begin(), ticks.end(), 0.0);

@@ -19,7 +19,9 @@ namespace treeline {
 ///  - d: on a CPU where an outside task runs, unthrottle_cfs_rq does not preempt it; the group gets on at the
 ///  next
 ///    tick, after the task's base slice: d = tick + base slice if anything else may be running;
-///  - share: the outside tasks' weight against the owner group's;
+///  - share: the outside tasks' weight against the owner group's. But the outside takes no more than what
+///    was neither idle nor the subtree's: with D = 1, since CPUs may be idle beside two hogs on one, that is
+///    a second bound;
 ///  - stolen time and one gap a CPU were not the kernel's to give. The period timer is pinned to one CPU
 ///    (start_cfs_bandwidth): while that one is away nothing is refilled, and all D CPUs may wait for it;
 ///  - each CPU may end with an unused slice;

@@ -99,9 +99,10 @@ class Turns {
   /// How often it surely began or ended to run. It waits at first.
   int changes() const { return changes_; }
 
-  void add(int64_t ran_ns, int64_t elapsed_ns) {
+  /// `lost_ns`: what the machine may have kept from whoever ran.
+  void add(int64_t ran_ns, int64_t elapsed_ns, int64_t lost_ns) {
     const bool ran = ran_ns > 0;
-    const bool did_both = ran && ran_ns < elapsed_ns / 2;
+    const bool did_both = ran && ran_ns + lost_ns < elapsed_ns / 2;
     if (did_both || (last_ran_ && *last_ran_ != ran)) ++changes_;
     last_ran_ = did_both ? std::nullopt : std::optional(ran);
   }
@@ -112,16 +113,17 @@ class Turns {
 };
 
 /// When the worker had its `turns`-th turn from `from_ns` on, which it begins at the earliest by the last of
-/// 2 · turns - 1 changes, and ran for a tick, which weighs its groups anew (fair.c, entity_tick); behind the
-/// window if it had none.
+/// 2 · turns - 1 changes, and ran for as long as a tick: a tick weighs its groups anew (fair.c, entity_tick).
+/// Behind the window if it had none.
 int64_t had_turns_ns(const WorkerObservation& worker, int turns, int64_t from_ns, const Observation& seen) {
   const WorkerSample* first = nullptr;
   const WorkerSample* last = nullptr;
   Turns had;
+  const auto lost_ns = static_cast<int64_t>(max_gap_ns(seen));
   for (const WorkerSample& sample : worker.series) {
     if (sample.at_ns < from_ns) continue;
     if (!first) first = &sample;
-    if (last) had.add(sample.cpu_ns - last->cpu_ns, sample.at_ns - last->at_ns);
+    if (last) had.add(sample.cpu_ns - last->cpu_ns, sample.at_ns - last->at_ns, lost_ns);
     const bool runs = last && sample.cpu_ns > last->cpu_ns;
     const bool was_ticked = sample.cpu_ns - first->cpu_ns >= seen.machine.tick_ns();
     if (runs && was_ticked && had.changes() >= 2 * turns - 1) return sample.at_ns;

@@ -170,8 +170,7 @@ struct Level {
   double part() const { return here / (here + beside); }
   /// Who is beside it may be on each other CPU, and it may have been there itself.
   Level above(double cpus, double shares, double next_to_it) const {
-    const double elsewhere = (cpus - 1) * (set + beside);
-    return {shares, next_to_it, shares * here / (here + elsewhere)};
+    return {shares, next_to_it, Load{here, (cpus - 1) * (set + beside)}.part_of(shares)};
   }
 };
 
