@@ -46,7 +46,8 @@ std::string read_status(pid_t pid) { return read_file(fmt::format("/proc/{}/stat
 int64_t charged_rss_bytes(const std::string& status) { return status_number(status, "RssAnon") * 1024; }
 
 /// It sleeps until something that it waits for happens: not for memory or a disk, which reads D.
-bool is_blocked(const std::string& status) { return status_value(status, "State").substr(0, 1) == "S"; }
+char state_of(const std::string& status) { return status_value(status, "State")[0]; }
+bool is_blocked(const std::string& status) { return state_of(status) == 'S'; }
 
 Fd open_of(pid_t pid, const char* file) {
   return Fd(::open(fmt::format("/proc/{}/{}", pid, file).c_str(), O_RDONLY | O_CLOEXEC));
@@ -219,7 +220,7 @@ void WorkerProcess::read_held_state() {
   held_.cpu_clock_ns = cpu_clock_ns();
   const std::string status = read_status(pid_);
   held_.held_still = held_.held_still && is_blocked(status);
-  held_.wants_cpu = status_value(status, "State").substr(0, 1) == "R";
+  held_.wants_cpu = state_of(status) == 'R';
   held_.held_rss_bytes = std::max<int64_t>(charged_rss_bytes(status) - attached_rss_, 0);
   held_.cpus_allowed = status_value(status, "Cpus_allowed_list");
   const Schedstat turns = read_schedstat();

@@ -61,9 +61,10 @@ bool any_sleeps(const Scenario& scenario, NodeId node) {
   });
 }
 
-/// What the quota surely gave the node in the segment, in ns; nullopt: it does not bind.
+/// What the quota surely gave the node, which `used` so much, in the segment, in ns; nullopt: it does not
+/// bind.
 std::optional<double> due_ns(const Scenario& whole, const Observation& observation, const Segment& segment,
-                             NodeId node, const CpuBandwidth& limit) {
+                             NodeId node, const CpuBandwidth& limit, double used) {
   const Scenario& scenario = segment.scenario;
   const MachineFacts& machine = observation.machine;
   const IdSet cpus = effective_cpus(scenario.tree, node, machine);
@@ -74,8 +75,8 @@ std::optional<double> due_ns(const Scenario& whole, const Observation& observati
   const double parallel = parallel_cpus(scenario, observation, node);
   if (quota_ns > parallel * period_ns) return std::nullopt;
   const auto late_ns = static_cast<double>(machine.tick_ns() + machine.base_slice_ns);
-  const double refilled_ns =
-      static_cast<double>(running_ns(observation, segment)) - period_before_ns(whole, segment);
+  const int64_t length_ns = running_ns(observation, segment);
+  const double refilled_ns = static_cast<double>(length_ns) - period_before_ns(whole, segment);
   const double periods = std::max(std::floor(refilled_ns / period_ns) - 1, 0.0);
   const double slack_ns = any_sleeps(scenario, node) ? (1 + cpu_count) * slice_ns : 0;
   const double given_ns = std::max(quota_ns - slack_ns, 0.0);
@@ -84,10 +85,8 @@ std::optional<double> due_ns(const Scenario& whole, const Observation& observati
   // What the outside takes: a part by its weight at most, and no more than was neither idle nor the node's.
   // Where another CPU is idle its hogs may share one all the same.
   const double of_one_cpu = periods * std::min(given_ns, in_time_ns);
-  const int64_t length_ns = running_ns(observation, segment);
-  const double outside_ns = cpu_count * static_cast<double>(length_ns) -
-                            surely_idle_ns(observation, cpus, length_ns) -
-                            *used_ns(observation, segment, node);
+  const double outside_ns =
+      cpu_count * static_cast<double>(length_ns) - surely_idle_ns(observation, cpus, length_ns) - used;
   double due = std::max(all * share_against_outside(scenario, observation, node), of_one_cpu - outside_ns);
   due -= cpu_count * slice_ns + usage_rounding_ns(observation);
   const std::vector<double> ticks = ticks_or_gaps_ns(observation, cpus);
@@ -105,7 +104,7 @@ void judge_entitlement(const Scenario& whole, const Observation& observation, co
     if (!limit || !limit->quota_us || !used) continue;
     if (always_wanting_threads(scenario, observation, node) == 0) continue;
     if (other_quota_near(scenario, node) || has_competition(scenario, observation, node)) continue;
-    const auto due = due_ns(whole, observation, segment, node, *limit);
+    const auto due = due_ns(whole, observation, segment, node, *limit, *used);
     if (!due) continue;
     const double half = cpu_bandwidth_bound_ns(
         CpuBandwidth{*limit->quota_us / 2, limit->period_us}, 0,

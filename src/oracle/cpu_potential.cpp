@@ -80,8 +80,7 @@ double surely_idle_ns(const Observation& observation, const IdSet& cpus, int64_t
   if (observation.noise_began_ns == Observation::kNotKnown) return 0;
   const int64_t monitored_ns = observation.final_at_ns - observation.noise_began_ns;
   int64_t sum = 0;
-  for (const CpuNoise& noise : observation.noise) {
-    if (!std::binary_search(cpus.ids.begin(), cpus.ids.end(), noise.cpu)) continue;
+  for (const CpuNoise& noise : noise_on(observation, cpus)) {
     sum += std::max<int64_t>(noise.idle_ns - noise.idle_error_ns - (monitored_ns - running_ns), 0);
   }
   return static_cast<double>(sum);
@@ -89,10 +88,8 @@ double surely_idle_ns(const Observation& observation, const IdSet& cpus, int64_t
 
 double stolen_ns(const Observation& observation, const IdSet& cpus) {
   double sum = 0;
-  for (const CpuNoise& noise : observation.noise) {
-    if (std::binary_search(cpus.ids.begin(), cpus.ids.end(), noise.cpu)) {
-      sum += static_cast<double>(noise.steal_ns) + kProcStatNs;
-    }
+  for (const CpuNoise& noise : noise_on(observation, cpus)) {
+    sum += static_cast<double>(noise.steal_ns) + kProcStatNs;
   }
   return sum;
 }

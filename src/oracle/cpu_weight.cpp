@@ -32,9 +32,13 @@ double weight_of_tasks(std::span<const Scenario> until, NodeId group) {
   return sum;
 }
 
+double set_shares(const Scenario& scenario, NodeId group) {
+  return static_cast<double>(shares_of(scenario.tree[group].limits));
+}
+
 /// A group has 1024 when it is made.
 double first_or_set_shares(const Scenario& scenario, NodeId group) {
-  return std::max(static_cast<double>(shares_of(scenario.tree[group].limits)), kTaskShares);
+  return std::max(set_shares(scenario, group), kTaskShares);
 }
 
 double weight_of_children(std::span<const Scenario> until, NodeId group) {
@@ -51,10 +55,6 @@ double weight_of_children(std::span<const Scenario> until, NodeId group) {
 double owner_shares(const MachineFacts& machine) {
   const bool is_v2 = machine.knob_context(Controller::Cpu).version == CgroupVersion::V2;
   return is_v2 ? static_cast<double>(shares_from_weight(kOwnerWeightV2)) : kOwnerSharesV1;
-}
-
-double set_shares(const Scenario& scenario, NodeId group) {
-  return static_cast<double>(shares_of(scenario.tree[group].limits));
 }
 
 struct Load {

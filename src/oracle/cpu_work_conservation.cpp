@@ -50,16 +50,14 @@ std::vector<Finding> judge_cpu_work_conservation(const Scenario& scenario, const
     const IdSet cpus = effective_cpus(scenario.tree, node, observation.machine);
     double idle_ns = 0;
     double error_ns = 0;
-    size_t monitored = 0;
-    for (const CpuNoise& noise : observation.noise) {
-      if (!std::binary_search(cpus.ids.begin(), cpus.ids.end(), noise.cpu)) continue;
+    const std::vector<CpuNoise> monitored = noise_on(observation, cpus);
+    for (const CpuNoise& noise : monitored) {
       idle_ns += static_cast<double>(noise.idle_ns);
       error_ns += static_cast<double>(noise.idle_error_ns);
-      ++monitored;
     }
-    if (monitored != cpus.ids.size()) continue;
-    const double bound =
-        static_cast<double>(monitored) * monitored_ns + error_ns - static_cast<double>(hogs.runnable_ns);
+    if (monitored.size() != cpus.ids.size()) continue;
+    const double bound = static_cast<double>(monitored.size()) * monitored_ns + error_ns -
+                         static_cast<double>(hogs.runnable_ns);
     findings.push_back(
         at_most({"cpu.work_conservation", Controller::Cpu, node, "ms"}, idle_ns / 1e6, bound / 1e6,
                 fmt::format("idle time of CPU {} while {} always wants it", format_id_set(cpus),

@@ -1,6 +1,7 @@
 #include "oracle/demand.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace treeline {
 
@@ -125,6 +126,14 @@ std::vector<double> ticks_or_gaps_ns(const Observation& observation, const IdSet
 double usage_rounding_ns(const Observation& observation) {
   constexpr double kMicrosecond = 1'000;
   return observation.machine.knob_context(Controller::Cpu).version == CgroupVersion::V2 ? kMicrosecond : 0;
+}
+
+std::vector<CpuNoise> noise_on(const Observation& observation, const IdSet& cpus) {
+  std::vector<CpuNoise> seen;
+  std::copy_if(
+      observation.noise.begin(), observation.noise.end(), std::back_inserter(seen),
+      [&](const CpuNoise& noise) { return std::binary_search(cpus.ids.begin(), cpus.ids.end(), noise.cpu); });
+  return seen;
 }
 
 double max_gap_ns(const Observation& observation) {

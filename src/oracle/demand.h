@@ -57,6 +57,8 @@ double tick_or_gap_ns(const Observation& observation, int cpu);
 /// The same of each of the CPUs.
 std::vector<double> ticks_or_gaps_ns(const Observation& observation, const IdSet& cpus);
 double max_gap_ns(const Observation& observation);
+/// What was seen of these CPUs; those that were not monitored are missing.
+std::vector<CpuNoise> noise_on(const Observation& observation, const IdSet& cpus);
 /// How far the difference of two readings of a group's CPU time may be off: v2's cpu.stat rounds down to
 /// whole microseconds (kernel/cgroup/rstat.c, cgroup_base_stat_cputime_show).
 double usage_rounding_ns(const Observation& observation);

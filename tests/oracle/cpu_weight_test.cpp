@@ -141,14 +141,21 @@ TEST(CpuWeight, WhoMovedAwayLeftHisLoad) {
   EXPECT_LT(least_weight(until, world.seen, a, a, LoadLeft::Decayed, Others::Run), least({world}, a, a));
 }
 
+/// In the tree's root, on the last of the CPUs.
+CpuWorld pinned_hog(int cpus) {
+  CpuWorld world(cpus);
+  world.pin(kRoot, {cpus - 1});
+  world.hog(kRoot);
+  world.run_for_ms(1'000);
+  return world;
+}
+
 double least_part(const CpuWorld& world, NodeId node) {
   return least_part_of_cpu({&world.scenario, 1}, world.seen, node, LoadLeft::All, Others::Run);
 }
 
 TEST(CpuWeight, AgainstTheOutsideTheOwnerHasItsGreatWeight) {
-  CpuWorld world(1);
-  world.hog(kRoot);
-  world.run_for_ms(1'000);
+  CpuWorld world = pinned_hog(1);
   world.seen.running_tasks = 0;
   EXPECT_DOUBLE_EQ(least_part(world, kRoot), 1);
   world.seen.running_tasks = 1;
@@ -159,10 +166,7 @@ TEST(CpuWeight, AgainstTheOutsideTheOwnerHasItsGreatWeight) {
 
 /// The owner has of its weight what its only child, the tree's root, weighs here: 51 of 51 + 1024.
 TEST(CpuWeight, ALightRootLeavesItsOwnerLittleAtFirst) {
-  CpuWorld world;
-  world.pin(kRoot, {1});
-  world.hog(kRoot);
-  world.run_for_ms(1'000);
+  CpuWorld world = pinned_hog(2);
   world.seen.running_tasks = 1;
   EXPECT_GT(least_part(world, kRoot), 0.98);
   world.weigh(kRoot, 10);
@@ -171,9 +175,7 @@ TEST(CpuWeight, ALightRootLeavesItsOwnerLittleAtFirst) {
 }
 
 TEST(CpuWeight, GroupsAboveTheOwnerCompeteToo) {
-  CpuWorld world(1);
-  world.hog(kRoot);
-  world.run_for_ms(1'000);
+  CpuWorld world = pinned_hog(1);
   world.seen.running_tasks = 0;
   world.seen.groups_above = {{1'024, 1'024}, {2'048, 0}, {1'024, 3'072}};
   EXPECT_DOUBLE_EQ(least_part(world, kRoot), 0.5 * 0.25);
@@ -182,10 +184,7 @@ TEST(CpuWeight, GroupsAboveTheOwnerCompeteToo) {
 }
 
 TEST(CpuWeight, AGroupAboveMayHaveItsLoadElsewhere) {
-  CpuWorld world;
-  world.pin(kRoot, {1});
-  world.hog(kRoot);
-  world.run_for_ms(1'000);
+  CpuWorld world = pinned_hog(2);
   world.seen.running_tasks = 0;
   world.seen.groups_above = {{1'024, 1'024}};
   EXPECT_LT(least_part(world, kRoot), 0.5);
